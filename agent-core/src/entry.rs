@@ -1,0 +1,169 @@
+//! The way from `main` into an agent: command line, log, limits, runtime, signals.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use tracing::{error, info};
+
+use crate::cli::{Common, CommonArgs, CommonDefaults, accept_single_dashes};
+use crate::error::{ConfigErrors, RunError};
+use crate::shutdown::CancellationToken;
+use crate::{healthcheck, limits, logging, shutdown};
+
+/// Exit code for a wrong command line or configuration.
+pub const EXIT_USAGE: u8 = 2;
+/// Exit code for everything that goes wrong later.
+pub const EXIT_RUN: u8 = 1;
+
+/// One of the three programs.
+pub trait Agent {
+    /// The program's name, as its image and its metrics carry it.
+    const NAME: &'static str;
+    /// The version of its package.
+    const VERSION: &'static str;
+    /// One sentence for `--help`.
+    const ABOUT: &'static str;
+    /// Its flags; [`CommonArgs`] are added by the core.
+    type Args: Args;
+    /// Its flags and environment, checked.
+    type Config;
+
+    /// Defaults of the common flags; the environment may change them.
+    fn defaults(environment: &Environment) -> CommonDefaults;
+
+    /// Adds flags that are made from a table.
+    fn add_flags(command: Command) -> Command {
+        command
+    }
+
+    /// Checks flags and environment; all errors at once.
+    fn configure(
+        args: Self::Args,
+        matches: &ArgMatches,
+        environment: &Environment,
+    ) -> Result<Self::Config, ConfigErrors>;
+
+    /// Works until the context's token is cancelled.
+    fn run(config: Self::Config, context: Context) -> impl Future<Output = Result<(), RunError>>;
+}
+
+/// What the core hands to a running agent.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The common flags, checked.
+    pub common: Common,
+    /// The environment of the process.
+    pub environment: Environment,
+    /// Cancelled by SIGTERM and SIGINT.
+    pub shutdown: CancellationToken,
+}
+
+/// Environment variables, passed in so that tests need not change the process.
+#[derive(Debug, Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The process's own; values that are not text are left out.
+    pub fn of_process() -> Self {
+        Self(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect())
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Environment {
+    fn from_iter<T: IntoIterator<Item = (K, V)>>(pairs: T) -> Self {
+        Self(pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect())
+    }
+}
+
+/// Runs an agent with the process's arguments; `main` only returns what this returns.
+pub fn run<A: Agent>() -> ExitCode {
+    let environment = Environment::of_process();
+    let arguments = accept_single_dashes(std::env::args_os());
+    if arguments.get(1).is_some_and(|a| a == "healthcheck") {
+        return healthcheck::run(A::NAME, arguments.into_iter().skip(1), &A::defaults(&environment));
+    }
+    match configure::<A>(arguments, &environment) {
+        Ok((common, config)) => start::<A>(config, Context { common, environment, shutdown: CancellationToken::new() }),
+        Err(Stop::Clap(stop)) => {
+            let code = if stop.use_stderr() { EXIT_USAGE } else { 0 };
+            // A closed terminal is no reason for another exit code.
+            let _unused: Result<(), std::io::Error> = stop.print();
+            ExitCode::from(code)
+        }
+        Err(Stop::Config(errors)) => {
+            complain(&format!("{errors}\nSee {} --help.", A::NAME));
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+enum Stop {
+    Clap(clap::Error),
+    Config(ConfigErrors),
+}
+
+fn command<A: Agent>() -> Command {
+    let command = Command::new(A::NAME).version(A::VERSION).about(A::ABOUT).max_term_width(110).after_help(format!(
+        "`{} healthcheck` asks the running agent whether it answers.\nFlags may be written with one dash or two.",
+        A::NAME
+    ));
+    A::add_flags(CommonArgs::augment_args(A::Args::augment_args(command)))
+}
+
+fn configure<A: Agent>(
+    arguments: Vec<OsString>,
+    environment: &Environment,
+) -> Result<(Common, A::Config), Stop> {
+    let matches = command::<A>().try_get_matches_from(arguments).map_err(Stop::Clap)?;
+    let args = A::Args::from_arg_matches(&matches).map_err(Stop::Clap)?;
+    let common = CommonArgs::from_arg_matches(&matches).map_err(Stop::Clap)?;
+    let mut errors = ConfigErrors::new();
+    let common = common.check(&A::defaults(environment)).map_err(|e| errors.extend(e)).ok();
+    let config = A::configure(args, &matches, environment).map_err(|e| errors.extend(e)).ok();
+    errors.finish(common.zip(config)).map_err(Stop::Config)
+}
+
+fn start<A: Agent>(config: A::Config, mut context: Context) -> ExitCode {
+    logging::init(context.common.logging);
+    limits::raise_open_files();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(16)
+        .thread_keep_alive(Duration::from_mins(1))
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            error!(%error, "the runtime could not be started");
+            return ExitCode::from(EXIT_RUN);
+        }
+    };
+    let result = runtime.block_on(async {
+        context.shutdown = shutdown::listen().map_err(|e| RunError::Other(format!("cannot handle signals: {e}")))?;
+        info!(agent = A::NAME, version = A::VERSION, "starting");
+        A::run(config, context).await
+    });
+    // A read that hangs in the kernel must not keep the process from ending.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!(%error, "stopped");
+            ExitCode::from(EXIT_RUN)
+        }
+    }
+}
+
+/// Tells the user before there is a log.
+#[expect(clippy::print_stderr, reason = "the log is set up from the command line that is wrong here")]
+pub(crate) fn complain(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,18 @@
+//! The HTTP server of every agent: hyper, HTTP/1.1, a table of routes.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `--web.telemetry-path` | the metrics |
+//! | `/-/healthy` | 200: the process answers, no more is asked (a Swarm kills what is unhealthy) |
+//! | `/-/ready` | 200 or 503 with the reasons |
+//! | `/` | landing page |
+//!
+//! Agents add their own.
+
+pub(crate) mod gzip;
+pub(crate) mod landing;
+mod listen;
+mod routes;
+
+pub use listen::serve;
+pub use routes::{App, Body, Handler, Route, reply};

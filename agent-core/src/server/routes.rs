@@ -1,0 +1,190 @@
+//! Which path gets which answer.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY};
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::Semaphore;
+
+use super::landing::Landing;
+use crate::cli::Common;
+use crate::collector::Filter;
+use crate::exposition::Format;
+use crate::identity::SharedIdentity;
+use crate::service::{Readiness, Scraper};
+
+/// The body of an answer: whole or streamed.
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// Answers a request.
+pub type Handler =
+    Arc<dyn Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync>;
+
+/// An endpoint that an agent adds.
+#[derive(Clone)]
+pub struct Route {
+    path: &'static str,
+    handler: Handler,
+}
+
+impl Route {
+    /// `path` ending in `*` takes everything that begins with the part before.
+    pub fn new<F, R>(path: &'static str, handler: F) -> Self
+    where
+        F: Fn(Request<Incoming>) -> R + Send + Sync + 'static,
+        R: Future<Output = Response<Body>> + Send + 'static,
+    {
+        Self { path, handler: Arc::new(move |request| Box::pin(handler(request))) }
+    }
+
+    fn takes(&self, path: &str) -> bool {
+        self.path.strip_suffix('*').map_or(path == self.path, |prefix| path.starts_with(prefix))
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// A whole answer in one piece.
+pub fn reply(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Full::new(body.into()).boxed_unsync());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// Everything that is needed to answer.
+#[derive(Debug)]
+pub struct App {
+    scraper: Arc<Scraper>,
+    readiness: Readiness,
+    identity: SharedIdentity,
+    landing: Landing,
+    routes: Vec<Route>,
+    telemetry_path: String,
+    /// Scrapes that run or wait; `None` is unlimited.
+    scrapes: Option<(Arc<Semaphore>, usize)>,
+}
+
+impl App {
+    pub(crate) fn new(
+        scraper: Arc<Scraper>,
+        readiness: Readiness,
+        identity: SharedIdentity,
+        landing: Landing,
+        routes: Vec<Route>,
+        common: &Common,
+    ) -> Self {
+        Self {
+            scraper,
+            readiness,
+            identity,
+            landing,
+            routes,
+            telemetry_path: common.telemetry_path.clone(),
+            scrapes: common.max_requests.map(|n| (Arc::new(Semaphore::new(n)), n)),
+        }
+    }
+
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let head = request.method() == Method::HEAD;
+        let mut response = self.route(request).await;
+        if head {
+            *response.body_mut() = Full::default().boxed_unsync();
+        }
+        response
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        if path == self.telemetry_path {
+            return self.metrics(request.uri().query(), request.headers()).await;
+        }
+        if let Some(route) = self.routes.iter().find(|route| route.takes(path)) {
+            return (route.handler)(request).await;
+        }
+        match path {
+            "/-/healthy" => reply(StatusCode::OK, TEXT, "healthy\n"),
+            "/-/ready" => match self.readiness.reasons() {
+                reasons if reasons.is_empty() => reply(StatusCode::OK, TEXT, "ready\n"),
+                reasons => reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, reasons.join("\n") + "\n"),
+            },
+            "/" => reply(StatusCode::OK, HTML, self.landing.page(&self.identity.get())),
+            _ => reply(StatusCode::NOT_FOUND, TEXT, "404 page not found\n"),
+        }
+    }
+
+    async fn metrics(&self, query: Option<&str>, headers: &HeaderMap) -> Response<Body> {
+        let _permit = match &self.scrapes {
+            None => None,
+            Some((semaphore, limit)) => {
+                let Ok(permit) = Arc::clone(semaphore).try_acquire_owned() else {
+                    let text = format!("Limit of concurrent requests reached ({limit}), try again later.\n");
+                    return reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, text);
+                };
+                Some(permit)
+            }
+        };
+        let format = Format::negotiate(text_of(headers, &ACCEPT));
+        let compress = text_of(headers, &ACCEPT_ENCODING).is_some_and(accepts_gzip);
+        let scraper = Arc::clone(&self.scraper);
+        let filter = match Filter::parse(query) {
+            Ok(filter) => filter,
+            Err(error) => return reply(StatusCode::BAD_REQUEST, TEXT, error.to_string()),
+        };
+        let work = move || {
+            scraper.check(&filter)?;
+            Ok::<_, String>(scraper.scrape(filter, format, compress))
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(body)) => {
+                let mut response = reply(StatusCode::OK, format.content_type(), body);
+                response.headers_mut().insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+                if compress {
+                    response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                }
+                response
+            }
+            Ok(Err(text)) => reply(StatusCode::BAD_REQUEST, TEXT, text),
+            Err(error) => reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("the scrape failed: {error}\n")),
+        }
+    }
+}
+
+fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn accepts_gzip(accept: &str) -> bool {
+    accept.split(',').any(|part| {
+        let mut parts = part.split(';').map(str::trim);
+        matches!(parts.next(), Some("gzip" | "*")) && !parts.any(|p| matches!(p, "q=0" | "q=0.0"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_only_where_it_is_wanted() {
+        for (accept, expected) in
+            [("gzip", true), ("deflate, gzip;q=0.5", true), ("gzip;q=0", false), ("identity", false), ("*", true)]
+        {
+            assert_eq!(accepts_gzip(accept), expected, "{accept}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Help for tests of collectors: a made-up root, and the text that a collector writes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus_client::registry::Registry;
+use tempfile::TempDir;
+
+use crate::collector::{CollectError, Collector};
+use crate::exposition::{Exposition, Format, Source, render};
+
+/// A folder that stands for `/`, `/proc` or `/sys`, removed at the end of the test.
+#[derive(Debug)]
+pub struct FakeRoot(TempDir);
+
+impl FakeRoot {
+    /// An empty one.
+    ///
+    /// # Panics
+    /// Where there is no room for temporary files.
+    #[expect(clippy::expect_used, reason = "a test without its folder cannot go on")]
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes a file with its folders.
+    ///
+    /// # Panics
+    /// Where the file cannot be written.
+    #[expect(clippy::expect_used, reason = "a test without its files cannot go on")]
+    pub fn file(&self, path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(path);
+        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("folders of a test file");
+        fs::write(&path, content).expect("a test file");
+        path
+    }
+}
+
+impl Default for FakeRoot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+struct One<C>(Mutex<(C, Option<CollectError>)>);
+
+impl<C: Collector + 'static> Source for One<C> {
+    fn expose(&self, out: &mut Exposition<'_>) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.1 = state.0.collect(out).err();
+    }
+}
+
+/// What a collector writes in one scrape, in the text format, and the error it ends with.
+pub fn collect(collector: impl Collector + 'static) -> (String, Option<CollectError>) {
+    collect_as(Format::Text, collector)
+}
+
+/// The same in either format.
+pub fn collect_as(format: Format, collector: impl Collector + 'static) -> (String, Option<CollectError>) {
+    let source = Arc::new(One(Mutex::new((collector, None))));
+    let mut text = String::new();
+    let exposed: Arc<dyn Source> = Arc::<One<_>>::clone(&source);
+    render(&mut text, format, &[], exposed, &Registry::default());
+    let error = source.0.lock().unwrap_or_else(PoisonError::into_inner).1.take();
+    (text, error)
+}
