@@ -134,7 +134,8 @@ impl CommonArgs {
             }
         });
         let labels = self.labels.iter().filter_map(|l| errors.take(parse_label(l))).collect();
-        let node_meta = errors.take(parse_bool("--identity.node-meta", self.node_meta.as_deref(), defaults.node_meta));
+        let node_meta =
+            errors.take(parse_bool("--identity.node-meta", self.node_meta.as_deref(), defaults.node_meta));
         let common = || {
             Some(Common {
                 listen,
@@ -180,7 +181,9 @@ pub fn parse_listen(origin: &str, given: &str) -> Result<ListenAddress, ConfigEr
 
 /// Reads a whole number.
 pub fn parse_number(origin: &str, given: &str) -> Result<usize, ConfigError> {
-    given.parse().map_err(|_| ConfigError::new(origin, given, "is not a whole number", "give a number such as 40"))
+    given
+        .parse()
+        .map_err(|_| ConfigError::new(origin, given, "is not a whole number", "give a number such as 40"))
 }
 
 /// Reads a switch that may be absent.
@@ -240,7 +243,9 @@ pub fn accept_single_dashes(arguments: impl IntoIterator<Item = OsString>) -> Ve
 
 fn is_single_dash_flag(text: &str) -> bool {
     let mut chars = text.chars();
-    chars.next() == Some('-') && chars.next().is_some_and(|c| c.is_ascii_alphabetic()) && chars.next().is_some()
+    chars.next() == Some('-')
+        && chars.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && chars.next().is_some()
 }
 
 #[cfg(test)]
@@ -282,7 +287,12 @@ mod tests {
             ..args()
         };
         let text = bad.check(&defaults()).unwrap_err().to_string();
-        for part in ["--web.listen-address: `nine`", "--web.max-requests: `many`", "--log.level: `loud`", "--label: `1x=2`"] {
+        for part in [
+            "--web.listen-address: `nine`",
+            "--web.max-requests: `many`",
+            "--log.level: `loud`",
+            "--label: `1x=2`",
+        ] {
             assert!(text.contains(part), "{text}");
         }
         assert_eq!(text.lines().count(), 4);

@@ -68,7 +68,11 @@ pub struct Environment(BTreeMap<String, String>);
 impl Environment {
     /// The process's own; values that are not text are left out.
     pub fn of_process() -> Self {
-        Self(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect())
+        Self(
+            std::env::vars_os()
+                .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+                .collect(),
+        )
     }
 
     /// A variable that is set and not empty.
@@ -91,7 +95,9 @@ pub fn run<A: Agent>() -> ExitCode {
         return healthcheck::run(A::NAME, arguments.into_iter().skip(1), &A::defaults(&environment));
     }
     match configure::<A>(arguments, &environment) {
-        Ok((common, config)) => start::<A>(config, Context { common, environment, shutdown: CancellationToken::new() }),
+        Ok((common, config)) => {
+            start::<A>(config, Context { common, environment, shutdown: CancellationToken::new() })
+        }
         Err(Stop::Clap(stop)) => {
             let code = if stop.use_stderr() { EXIT_USAGE } else { 0 };
             // A closed terminal is no reason for another exit code.
@@ -147,7 +153,8 @@ fn start<A: Agent>(config: A::Config, mut context: Context) -> ExitCode {
         }
     };
     let result = runtime.block_on(async {
-        context.shutdown = shutdown::listen().map_err(|e| RunError::Other(format!("cannot handle signals: {e}")))?;
+        context.shutdown =
+            shutdown::listen().map_err(|e| RunError::Other(format!("cannot handle signals: {e}")))?;
         info!(agent = A::NAME, version = A::VERSION, "starting");
         A::run(config, context).await
     });

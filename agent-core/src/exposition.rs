@@ -238,8 +238,12 @@ fn write_value(encoder: &mut MetricEncoder<'_>, style: SampleStyle, value: Value
     use prometheus_client::encoding::NoLabelSet;
     match (style, value) {
         (SampleStyle::Plain, value) => encoder.encode_gauge(&value),
-        (SampleStyle::Total, Value::Unsigned(value)) => encoder.encode_counter::<NoLabelSet, _, u64>(&value, None),
-        (SampleStyle::Total, Value::Float(value)) => encoder.encode_counter::<NoLabelSet, _, u64>(&value, None),
+        (SampleStyle::Total, Value::Unsigned(value)) => {
+            encoder.encode_counter::<NoLabelSet, _, u64>(&value, None)
+        }
+        (SampleStyle::Total, Value::Float(value)) => {
+            encoder.encode_counter::<NoLabelSet, _, u64>(&value, None)
+        }
         (SampleStyle::Total, Value::Signed(value)) => {
             encoder.encode_counter::<NoLabelSet, _, u64>(&(value as f64), None)
         }

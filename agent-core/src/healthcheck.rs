@@ -28,7 +28,8 @@ pub(crate) fn run(
         Err(error) => error.exit(),
     };
     let given = matches.get_one::<String>(ADDRESS);
-    let (origin, given) = given.map_or((defaults.listen_origin, defaults.listen.as_str()), |g| ("--web.listen-address", g));
+    let (origin, given) =
+        given.map_or((defaults.listen_origin, defaults.listen.as_str()), |g| ("--web.listen-address", g));
     match parse_listen(origin, given) {
         Ok(address) => match ask(&address) {
             Ok(()) => ExitCode::SUCCESS,

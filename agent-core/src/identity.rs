@@ -134,7 +134,8 @@ mod tests {
     fn name(environment: &[(&str, &str)], files: &[(&str, &str)]) -> Option<String> {
         let folder = root(files);
         let places = Places { root: folder.path().to_owned(), rootfs: Some(folder.path().join("host")) };
-        let environment = environment.iter().map(|(k, v)| (*k, v.replace("ROOT", &folder.path().to_string_lossy())));
+        let environment =
+            environment.iter().map(|(k, v)| (*k, v.replace("ROOT", &folder.path().to_string_lossy())));
         Identity::resolve(&environment.collect(), &places).node_name
     }
 
@@ -153,7 +154,11 @@ mod tests {
         assert_eq!(name(&[], &files).unwrap(), "from-host-hostname");
         assert_eq!(name(&[], &files[2..]).unwrap(), "from-nodename");
         assert_eq!(name(&[], &files[3..]).unwrap(), "from-rootfs");
-        assert_eq!(name(&[("HOST_HOSTNAME", "ROOT/absent")], &files[4..]), None, "a container's own name is no answer");
+        assert_eq!(
+            name(&[("HOST_HOSTNAME", "ROOT/absent")], &files[4..]),
+            None,
+            "a container's own name is no answer"
+        );
     }
 
     #[test]

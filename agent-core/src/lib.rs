@@ -3,6 +3,7 @@
 //! [`entry`] is the way in: an [`entry::Agent`] says what it is, the core parses its command line, sets up logging
 //! and signals and runs it. [`service`] serves what its collectors and counters have to say.
 
+pub mod backoff;
 pub mod cli;
 pub mod collector;
 #[cfg(feature = "docker")]

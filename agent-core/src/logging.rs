@@ -19,7 +19,9 @@ pub(crate) fn init(logging: Logging) {
         targets = targets.with_target(target, logging.level);
     }
     let layer = match logging.format {
-        LogFormat::Logfmt => tracing_logfmt::builder().with_target(false).layer().with_writer(io::stderr).boxed(),
+        LogFormat::Logfmt => {
+            tracing_logfmt::builder().with_target(false).layer().with_writer(io::stderr).boxed()
+        }
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(io::stderr).boxed(),
     };
     tracing_subscriber::registry().with(layer.with_filter(targets)).init();

@@ -7,22 +7,26 @@ use crate::identity::Identity;
 
 /// Writes `swarmscope_agent_info`, and where `node_meta` is true the two families that dashboards join on:
 /// `node_meta` (swarmprom and its heirs) and `host` (dashboard 609).
-pub fn write_identity(out: &mut Exposition<'_>, agent: &str, version: &str, identity: &Identity, node_meta: bool) {
+pub fn write_identity(
+    out: &mut Exposition<'_>,
+    agent: &str,
+    version: &str,
+    identity: &Identity,
+    node_meta: bool,
+) {
     let id = identity.node_id.as_deref();
     let name = identity.node_name.as_deref();
-    let labels = present(&[
-        ("agent", Some(agent)),
-        ("node_id", id),
-        ("node_name", name),
-        ("version", Some(version)),
-    ]);
-    out.family("swarmscope_agent_info", "The agent and the node it runs on.", Kind::Gauge).sample(&labels, 1_u64);
+    let labels =
+        present(&[("agent", Some(agent)), ("node_id", id), ("node_name", name), ("version", Some(version))]);
+    out.family("swarmscope_agent_info", "The agent and the node it runs on.", Kind::Gauge)
+        .sample(&labels, 1_u64);
     if !node_meta || name.is_none() {
         return;
     }
     let labels =
         present(&[("node_id", id), ("container_label_com_docker_swarm_node_id", id), ("node_name", name)]);
-    out.family("node_meta", "Name of the node by its Swarm ID, for joins.", Kind::Gauge).sample(&labels, 1_u64);
+    out.family("node_meta", "Name of the node by its Swarm ID, for joins.", Kind::Gauge)
+        .sample(&labels, 1_u64);
     let labels = present(&[("host", name), ("node", id)]);
     out.family("host", "Name of the host, for dashboard variables.", Kind::Gauge).sample(&labels, 1_u64);
 }

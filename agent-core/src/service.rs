@@ -38,7 +38,8 @@ pub struct Service {
 impl Service {
     /// Serves until the context's token is cancelled.
     pub async fn serve(self, context: &Context) -> Result<(), RunError> {
-        let landing = Landing::new(self.agent, self.version, &context.common.telemetry_path, self.collectors.names());
+        let landing =
+            Landing::new(self.agent, self.version, &context.common.telemetry_path, self.collectors.names());
         let scraper = Arc::new(Scraper {
             agent: self.agent,
             version: self.version,
@@ -48,7 +49,8 @@ impl Service {
             identity: self.identity.clone(),
             workspace: Mutex::default(),
         });
-        let app = server::App::new(scraper, self.readiness, self.identity, landing, self.routes, &context.common);
+        let app =
+            server::App::new(scraper, self.readiness, self.identity, landing, self.routes, &context.common);
         server::serve(app, &context.common, context.shutdown.clone()).await
     }
 }
@@ -97,7 +99,11 @@ struct Workspace {
 impl Scraper {
     /// Whether a filter names collectors that run; the error is the answer's text.
     pub(crate) fn check(&self, filter: &Filter) -> Result<(), String> {
-        self.collectors.lock().unwrap_or_else(PoisonError::into_inner).check(filter).map_err(|e| e.to_string())
+        self.collectors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .check(filter)
+            .map_err(|e| e.to_string())
     }
 
     /// Collects and encodes one answer; blocks.
@@ -119,7 +125,13 @@ impl Source for Scrape {
     fn expose(&self, out: &mut Exposition<'_>) {
         let scraper = &self.scraper;
         scraper.collectors.lock().unwrap_or_else(PoisonError::into_inner).collect(&self.filter, out);
-        write_identity(out, scraper.agent, scraper.version, &scraper.identity.get(), scraper.common.node_meta);
+        write_identity(
+            out,
+            scraper.agent,
+            scraper.version,
+            &scraper.identity.get(),
+            scraper.common.node_meta,
+        );
         write_process(out);
     }
 }

@@ -37,7 +37,11 @@ impl Filter {
                 _ => {}
             }
         }
-        if filter.only.is_empty() || filter.except.is_empty() { Ok(filter) } else { Err(FilterError::Combined) }
+        if filter.only.is_empty() || filter.except.is_empty() {
+            Ok(filter)
+        } else {
+            Err(FilterError::Combined)
+        }
     }
 
     /// All names that the request mentions.
@@ -47,7 +51,8 @@ impl Filter {
 
     /// Whether a collector of this name runs.
     pub fn wants(&self, name: &str) -> bool {
-        (self.only.is_empty() || self.only.iter().any(|n| n == name)) && !self.except.iter().any(|n| n == name)
+        (self.only.is_empty() || self.only.iter().any(|n| n == name))
+            && !self.except.iter().any(|n| n == name)
     }
 }
 

@@ -34,7 +34,10 @@ impl Entry {
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("name", &self.name).field("outcome", &self.outcome).finish_non_exhaustive()
+        f.debug_struct("Entry")
+            .field("name", &self.name)
+            .field("outcome", &self.outcome)
+            .finish_non_exhaustive()
     }
 }
 
@@ -102,8 +105,11 @@ impl CollectorSet {
         for entry in self.entries.iter().filter(|e| e.ran) {
             duration.sample(&[("collector", entry.name)], entry.seconds);
         }
-        let mut success =
-            out.family(&self.success_name, "Whether a collector gave all it has in this scrape.", Kind::Gauge);
+        let mut success = out.family(
+            &self.success_name,
+            "Whether a collector gave all it has in this scrape.",
+            Kind::Gauge,
+        );
         for entry in self.entries.iter().filter(|e| e.ran) {
             success.sample(&[("collector", entry.name)], entry.outcome == Outcome::Success);
         }
@@ -138,7 +144,11 @@ impl Entry {
             }
             Err(panic) => {
                 self.outcome = Outcome::Failed;
-                error!(collector, panic = panic_text(panic.as_ref()), "the collector panicked and is made anew");
+                error!(
+                    collector,
+                    panic = panic_text(panic.as_ref()),
+                    "the collector panicked and is made anew"
+                );
                 self.collector = (self.build)();
             }
         }

@@ -61,7 +61,12 @@ async fn bind(address: &ListenAddress) -> io::Result<TcpListener> {
     }
 }
 
-async fn accept(listener: TcpListener, app: Arc<App>, connections: Arc<Semaphore>, shutdown: CancellationToken) {
+async fn accept(
+    listener: TcpListener,
+    app: Arc<App>,
+    connections: Arc<Semaphore>,
+    shutdown: CancellationToken,
+) {
     let graceful = GracefulShutdown::new();
     loop {
         let permit = tokio::select! {

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY,
+};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 
@@ -159,7 +161,9 @@ impl App {
                 response
             }
             Ok(Err(text)) => reply(StatusCode::BAD_REQUEST, TEXT, text),
-            Err(error) => reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("the scrape failed: {error}\n")),
+            Err(error) => {
+                reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("the scrape failed: {error}\n"))
+            }
         }
     }
 }
@@ -181,9 +185,13 @@ mod tests {
 
     #[test]
     fn gzip_only_where_it_is_wanted() {
-        for (accept, expected) in
-            [("gzip", true), ("deflate, gzip;q=0.5", true), ("gzip;q=0", false), ("identity", false), ("*", true)]
-        {
+        for (accept, expected) in [
+            ("gzip", true),
+            ("deflate, gzip;q=0.5", true),
+            ("gzip;q=0", false),
+            ("identity", false),
+            ("*", true),
+        ] {
             assert_eq!(accepts_gzip(accept), expected, "{accept}");
         }
     }
