@@ -1,0 +1,48 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+.PHONY: help up down password secrets images test bench check
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+	@printf '%s\n' '' 'Variables of make up (VARIABLE=value make up):' \
+	  '  STACKS               parts: agents metrics logs (default), logstash' \
+	  '  REGISTRY             host/prefix to push our images to; needed with more than one node' \
+	  '  DOCKER_HOST          an engine to use as it is; nothing is installed or started then' \
+	  '  PROMETHEUS_IMAGE, ALERTMANAGER_IMAGE, GRAFANA_IMAGE,' \
+	  '  ELASTICSEARCH_IMAGE, KIBANA_IMAGE, LOGSTASH_IMAGE   other images than the pinned ones' \
+	  '  PROMETHEUS_PORT, ALERTMANAGER_PORT, GRAFANA_PORT, KIBANA_PORT   (9090 9093 3000 5601)' \
+	  '  OFFLINE              auto (default), always, never: images made by deploy/offline' \
+	  '  SKIP_BUILD=1         take the binaries as they are; BINARIES names their folder' \
+	  '  ADMIN_PASSWORD       instead of a generated one; first time only' \
+	  '  NETWORK, SUBNET      overlay network (swarmscope, 10.83.0.0/20)' \
+	  '  ADVERTISE_ADDR, SWARM_INIT_ARGS   for a Swarm that has to be initialised' \
+	  '  ROOTFS_PROPAGATION   rslave or rprivate; found out by itself' \
+	  '  STORAGE_CONSTRAINT   node that keeps data; by default the one of the first make up' \
+	  '  WAIT_SECONDS         how long to wait until all works (300)'
+
+up: ## bring the stack up and wait until it works
+	@bash deploy/up.sh
+
+down: ## remove exactly what make up made
+	@bash deploy/down.sh
+
+password: ## print the password of the user admin
+	@bash deploy/password.sh
+
+secrets: ## only generate the secrets, for a deployment by hand
+	@bash deploy/secrets.sh
+
+images: ## build the agents and their images
+	@bash deploy/images.sh
+
+test: ## run every test
+	@bash tests/run.sh
+
+bench: ## compare with Debian's prometheus-node-exporter
+	@bash tests/bench.sh
+
+check: ## format, lints, documentation
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked

@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# Paths, names, messages. Sourced first by every script of this folder.
+
+DEPLOY=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+ROOT=$(cd "$DEPLOY/.." && pwd)
+STACK=swarmscope
+NETWORK=${NETWORK:-swarmscope}
+SUBNET=${SUBNET:-10.83.0.0/20}     # /24, the default, is full at about 60 nodes
+STACKS=${STACKS:-agents metrics logs}
+WAIT_SECONDS=${WAIT_SECONDS:-300}
+OFFLINE=${OFFLINE:-auto}           # auto, always, never
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/swarmscope
+MADE_BY=io.swarmscope.made-by=make-up
+
+say() { printf '%s\n' "$*" >&2; }
+step() { printf '\n==> %s\n' "$*" >&2; }
+die() {
+  printf 'error: %s\n' "$1" >&2
+  shift
+  [ $# -eq 0 ] || printf '       %s\n' "$@" >&2
+  exit 1
+}
+
+# One state folder per engine, so that a second engine has a password of its own.
+state_name() {
+  case ${DOCKER_HOST:-} in
+    '' | unix:///var/run/docker.sock | unix:///run/docker.sock) echo default ;;
+    *) printf %s "$DOCKER_HOST" | tr -c 'A-Za-z0-9\n' '-' | sed 's/--*/-/g' ;;
+  esac
+}
+STATE=${STATE_DIR:-$DEPLOY/.state/$(state_name)}
+
+check_settings() {
+  local part
+  [ -n "${STACKS// /}" ] || die "STACKS is empty" "right: some of agents, metrics, logs, logstash"
+  for part in $STACKS; do
+    case $part in
+      agents | metrics | logs) ;;
+      logstash) has_part logs || die "STACKS='$STACKS': logstash is an overlay on logs" "right: STACKS='$STACKS logs'" ;;
+      *) die "STACKS='$STACKS': unknown part '$part'" "right: some of agents, metrics, logs, logstash" ;;
+    esac
+  done
+  case $OFFLINE in auto | always | never) ;; *) die "OFFLINE='$OFFLINE'" "right: auto, always or never" ;; esac
+  case $WAIT_SECONDS in *[!0-9]* | '') die "WAIT_SECONDS='$WAIT_SECONDS'" "right: a number of seconds" ;; esac
+}
+
+has_part() {
+  case " $STACKS " in *" $1 "*) return 0 ;; *) return 1 ;; esac
+}
+
+# progress TEXT LOG COMMAND…: runs the command with its output in LOG and tells every
+# ten seconds that it is still at it; at a failure, the end of the log.
+progress() {
+  local text=$1 log=$2 pid rc=0 begin=$SECONDS told=0
+  shift 2
+  mkdir -p "$(dirname "$log")"
+  say "    $text (log: $log)"
+  "$@" >"$log" 2>&1 </dev/null &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 0.2
+    if [ $((SECONDS - begin - told)) -ge 10 ]; then
+      told=$((SECONDS - begin))
+      say "    … $told s"
+    fi
+  done
+  wait "$pid" || rc=$?
+  [ "$rc" -eq 0 ] || { tail -n 20 "$log" >&2; return "$rc"; }
+  say "    done in $((SECONDS - begin)) s"
+}
+
+# The first 12 digits of the hash of files (names do not count).
+hash_files() { cat "$@" | sha256sum | cut -c1-12; }

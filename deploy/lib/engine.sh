@@ -1,0 +1,121 @@
+# shellcheck shell=bash
+# The Docker engine and the Swarm: found, started, initialised.
+
+engine_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
+
+ensure_engine() {
+  if [ -n "${DOCKER_HOST:-}" ]; then
+    # Somebody named an engine: it is used as it is.
+    command -v docker >/dev/null || die "the docker client is missing" "DOCKER_HOST is set, so nothing is installed"
+    engine_answers || die "no Docker engine answers at DOCKER_HOST=$DOCKER_HOST" "start it, or unset DOCKER_HOST to use this machine's own"
+  elif ! command -v docker >/dev/null || ! engine_answers; then
+    install_engine
+    start_engine
+  fi
+  DOCKER_ROOT=${DOCKER_ROOT:-$(docker info --format '{{.DockerRootDir}}')}
+  case ${DOCKER_HOST:-} in
+    unix://*) DOCKER_SOCKET=${DOCKER_SOCKET:-${DOCKER_HOST#unix://}} ;;
+    *) DOCKER_SOCKET=${DOCKER_SOCKET:-/var/run/docker.sock} ;;
+  esac
+  say "    Docker $(docker version --format '{{.Server.Version}}'), data in $DOCKER_ROOT, socket $DOCKER_SOCKET"
+}
+
+install_engine() {
+  local pairs=(dockerd:docker.io)
+  # From Debian 13 on the client is a package of its own.
+  if ! command -v docker >/dev/null && apt-cache show docker-cli >/dev/null 2>&1; then pairs+=(docker:docker-cli); fi
+  # Where the kernel has AppArmor the engine cannot start a container without its tools.
+  if grep -qs Y /sys/module/apparmor/parameters/enabled; then pairs+=(apparmor_parser:apparmor); fi
+  install_missing "the Docker engine" "${pairs[@]}"
+  install_missing "the Docker client" docker:docker.io
+}
+
+start_engine() {
+  local log=$CACHE/dockerd.log i
+  engine_answers && return
+  [ "$(id -u)" = 0 ] || die "no Docker engine answers and only root can start it" "run this as root, or: sudo systemctl start docker"
+  if [ -d /run/systemd/system ] && systemctl cat docker.service >/dev/null 2>&1; then
+    say "    starting the engine: systemctl start docker"
+    systemctl start docker || die "the engine does not start" "see: journalctl -u docker"
+  else
+    mkdir -p "$CACHE"
+    say "    starting the engine: dockerd (log: $log)"
+    setsid nohup dockerd >>"$log" 2>&1 </dev/null &
+  fi
+  for ((i = 0; i < 120; i++)); do
+    engine_answers && return
+    sleep 0.5
+  done
+  tail -n 5 "$log" >&2 2>/dev/null || true
+  die "the engine does not answer within 60 s" "log: $log"
+}
+
+swarm_state() { docker info --format '{{.Swarm.LocalNodeState}}'; }
+
+ensure_swarm() {
+  local addr nodes
+  case $(swarm_state) in
+    active) ;;
+    inactive)
+      # The address of the default route, since swarm init refuses to choose among several.
+      addr=${ADVERTISE_ADDR:-$(ip -4 route get 192.0.2.1 2>/dev/null | sed -n 's/.* src \([0-9.]*\).*/\1/p')}
+      addr=${addr:-127.0.0.1}
+      say "    this engine is in no Swarm: docker swarm init --advertise-addr $addr"
+      # shellcheck disable=SC2086 # several arguments in one variable
+      docker swarm init --advertise-addr "$addr" ${SWARM_INIT_ARGS:-} >/dev/null ||
+        die "docker swarm init failed" "name the address of this node: ADVERTISE_ADDR=…"
+      mkdir -p "$STATE"
+      docker info --format '{{.Swarm.Cluster.ID}}' >"$STATE/swarm-initialised"
+      ;;
+    *) die "the Swarm of this engine is in state '$(swarm_state)'" "see: docker info" ;;
+  esac
+  [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = true ] ||
+    die "this node is a worker of its Swarm" "run this on a manager, or set DOCKER_HOST to one"
+  nodes=$(docker node ls -q | wc -l)
+  if [ "$nodes" -gt 1 ] && [ -z "${REGISTRY:-}" ]; then
+    die "this Swarm has $nodes nodes, and each must be able to pull the agents' images" \
+      "name a registry they all reach, e.g. REGISTRY=registry.example.org/swarmscope make up"
+  fi
+  NODE_COUNT=$(docker node ls --format '{{.Status}} {{.Availability}}' | grep -c '^Ready Active' || true)
+  ACCESS_HOST=${ACCESS_HOST:-$(docker info --format '{{.Swarm.NodeAddr}}')}
+}
+
+we_initialised_swarm() {
+  [ -f "$STATE/swarm-initialised" ] && [ "$(cat "$STATE/swarm-initialised")" = "$(docker info --format '{{.Swarm.Cluster.ID}}')" ]
+}
+
+ensure_network() {
+  if docker network inspect "$NETWORK" >/dev/null 2>&1; then
+    [ "$(docker network inspect --format '{{.Driver}} {{.Attachable}}' "$NETWORK")" = "overlay true" ] ||
+      die "the network '$NETWORK' exists and is no attachable overlay" "remove it, or name another one: NETWORK=…"
+    return
+  fi
+  say "    network $NETWORK, $SUBNET"
+  docker network create --driver overlay --attachable --subnet "$SUBNET" --label "$MADE_BY" "$NETWORK" >/dev/null ||
+    die "cannot create the network '$NETWORK' with SUBNET=$SUBNET" "choose one that is free: SUBNET=10.99.0.0/20"
+}
+
+# Data are where a volume is, so the node that has them gets a label to find it again.
+ensure_storage_node() {
+  local label=io.swarmscope.storage
+  if [ -z "${STORAGE_CONSTRAINT:-}" ]; then
+    if ! docker node ls -q | xargs docker node inspect --format "{{index .Spec.Labels \"$label\"}}" | grep -q true; then
+      docker node update --label-add "$label=true" "$(docker info --format '{{.Swarm.NodeID}}')" >/dev/null
+    fi
+    STORAGE_CONSTRAINT="node.labels.$label == true"
+  fi
+}
+
+# "/" can be mounted as rslave only where it is shared; only the engine knows for sure.
+detect_propagation() {
+  [ -z "${ROOTFS_PROPAGATION:-}" ] || return 0
+  local out
+  if out=$(docker run --rm --network none -v /:/rootfs:ro,rslave "${IMAGE_PREFIX}node-exporter:$VERSION" --version 2>&1) ||
+    ! grep -q 'not a shared or slave mount' <<<"$out"; then
+    ROOTFS_PROPAGATION=rslave
+  else
+    ROOTFS_PROPAGATION=rprivate
+    say "    / is a private mount here: file systems mounted on the host after node-exporter's start stay unseen until it restarts"
+    say "    (to see them: mount --make-rshared / before the engine starts, then ROOTFS_PROPAGATION=rslave)"
+  fi
+}

@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# What there is now, in one table.
+
+url_of() {
+  case $1 in
+    prometheus) echo "http://$ACCESS_HOST:${PROMETHEUS_PORT:-9090}" ;;
+    alertmanager) echo "http://$ACCESS_HOST:${ALERTMANAGER_PORT:-9093}" ;;
+    grafana) echo "http://$ACCESS_HOST:${GRAFANA_PORT:-3000}" ;;
+    kibana) echo "http://$ACCESS_HOST:${KIBANA_PORT:-5601}" ;;
+    *) echo "-" ;;
+  esac
+}
+
+print_table() {
+  local name image replicas service state url
+  printf '\n%-20s %-28s %-10s %s\n' SERVICE URL STATE IMAGE
+  services --format '{{.Name}} {{.Replicas}} {{.Image}}' | sort | while read -r name replicas rest; do
+    service=${name#"${STACK}"_} image=${rest##* }
+    url=$(url_of "$service") state="$replicas up"
+    if left_out "$service"; then
+      url=- state="left out" image="$image cannot be pulled"
+    fi
+    case $image in swarmscope-offline/*) image+=" (offline build)" ;; esac
+    printf '%-20s %-28s %-10s %s\n' "$service" "$url" "$state" "$image"
+  done
+  if has_part logstash && left_out logstash; then
+    printf '%-20s %-28s %-10s %s\n' logstash - "left out" "lines go straight to Elasticsearch"
+  fi
+  printf '\nUser admin; the password: make password\n'
+}

@@ -1,0 +1,100 @@
+# shellcheck shell=bash
+# Waits until the tasks run and each part really answers, within WAIT_SECONDS.
+
+services() { docker service ls --filter "label=com.docker.stack.namespace=$STACK" "$@"; }
+
+# A service is ready when as many tasks run as are wanted and no update is under way.
+unready_services() {
+  local name replicas state
+  services --format '{{.Name}} {{.Replicas}}' | while read -r name replicas _; do
+    if [ "${replicas%/*}" != "${replicas#*/}" ]; then
+      echo "$name"
+    else
+      state=$(docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{end}}' "$name")
+      case $state in updating | rollback_started) echo "$name" ;; esac
+    fi
+  done
+}
+
+# until_true WHAT COMMAND…: tells every ten seconds what it is waiting for.
+until_true() {
+  local what=$1 begin=$SECONDS told=$SECONDS
+  shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$DEADLINE" ] || return 1
+    if [ $((SECONDS - told)) -ge 10 ]; then
+      told=$SECONDS
+      say "    … $what: $((SECONDS - begin)) s${WAITING_FOR:+ ($WAITING_FOR)}"
+    fi
+    sleep 1
+  done
+  say "    $what: yes, after $((SECONDS - begin)) s"
+}
+
+services_ready() {
+  WAITING_FOR=$(unready_services | tr '\n' ' ')
+  [ -z "$WAITING_FOR" ]
+}
+
+# What the engine says of tasks that do not run, and the last lines of their logs.
+explain_failure() {
+  local s
+  for s in $(unready_services) "$@"; do
+    say ""
+    say "$s:"
+    docker service ps --no-trunc --format '  {{.Node}} {{.CurrentState}} {{.Error}}' "$s" 2>/dev/null | head -n 5 >&2 || true
+    timeout 10 docker service logs --raw --tail 5 "$s" 2>&1 | sed 's/^/  | /' | cut -c1-300 >&2 || true
+  done
+  say ""
+}
+
+wait_for_stack() {
+  DEADLINE=$((SECONDS + WAIT_SECONDS))
+  until_true "all tasks run" services_ready || { explain_failure; die "not all tasks run within WAIT_SECONDS=$WAIT_SECONDS"; }
+  if has_part logs; then
+    until_true "Elasticsearch answers" elasticsearch_healthy ||
+      { explain_failure "${STACK}_elasticsearch"; die "Elasticsearch is not healthy within WAIT_SECONDS=$WAIT_SECONDS: $WAITING_FOR"; }
+    ensure_users
+  fi
+  if has_part metrics; then
+    until_true "Prometheus sees every target up" targets_up ||
+      { explain_failure "${STACK}_prometheus"; die "Prometheus' targets are not all up within WAIT_SECONDS=$WAIT_SECONDS: $WAITING_FOR"; }
+    if ! left_out grafana; then
+      until_true "Grafana answers" answers "http://$ACCESS_HOST:${GRAFANA_PORT:-3000}/api/health" || { explain_failure "${STACK}_grafana"; die "Grafana does not answer"; }
+    fi
+  fi
+  if has_part logs && ! left_out kibana; then
+    until_true "Kibana answers" answers "http://$ACCESS_HOST:${KIBANA_PORT:-5601}/api/status" || { explain_failure "${STACK}_kibana"; die "Kibana does not answer"; }
+    import_saved_objects
+  fi
+}
+
+# curl with the password from its standard input, so that no process list shows it.
+ask() { # USER PASSWORD_FILE ARGUMENT…
+  local user=$1 file=$2
+  shift 2
+  printf 'user = "%s:%s"\n' "$user" "$(cat "$file")" | curl -sS --noproxy '*' -m 10 -K - "$@"
+}
+
+answers() { ask admin "$STATE/admin_password" -f -o /dev/null "$1" 2>/dev/null; }
+
+# The single number that a query returns, 0 for an empty answer.
+query() {
+  local out
+  out=$(ask admin "$STATE/admin_password" -f -G --data-urlencode "query=$1" \
+    "http://$ACCESS_HOST:${PROMETHEUS_PORT:-9090}/api/v1/query" 2>/dev/null) || return 1
+  case $out in *'"result":[]'*) echo 0 ;; *) sed -n 's/.*"value":\[[^,]*,"\([0-9.]*\)"\].*/\1/p' <<<"$out" ;; esac
+}
+
+targets_up() {
+  local job want got down
+  WAITING_FOR="no answer on port ${PROMETHEUS_PORT:-9090}"
+  for job in prometheus:1 alertmanager:1 $(has_part agents && echo "node:$NODE_COUNT cadvisor:$NODE_COUNT") $(has_part logs && echo "log-router:$NODE_COUNT"); do
+    want=${job#*:} job=${job%:*}
+    got=$(query "count(up{job=\"$job\"} == 1)") || return 1
+    if [ "${got:-0}" -lt "$want" ]; then WAITING_FOR="job $job: ${got:-0} of $want up"; return 1; fi
+  done
+  down=$(query 'count(up == 0)') || return 1
+  WAITING_FOR="${down:-0} targets down"
+  [ "${down:-1}" = 0 ]
+}
