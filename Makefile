@@ -17,7 +17,6 @@ help: ## this list
 	  '  ADMIN_PASSWORD       instead of a generated one; first time only' \
 	  '  NETWORK, SUBNET      overlay network (swarmscope, 10.83.0.0/20)' \
 	  '  ADVERTISE_ADDR, SWARM_INIT_ARGS   for a Swarm that has to be initialised' \
-	  '  ROOTFS_PROPAGATION   rslave or rprivate; found out by itself' \
 	  '  STORAGE_CONSTRAINT   node that keeps data; by default the one of the first make up' \
 	  '  WAIT_SECONDS         how long to wait until all works (300)'
 

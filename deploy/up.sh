@@ -20,7 +20,7 @@ install_missing "asking the services" curl:curl
 
 step "2/6 images of the agents"
 build_images
-detect_propagation
+tell_propagation
 
 step "3/6 images of the other services"
 resolve_images

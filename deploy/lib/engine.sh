@@ -106,16 +106,12 @@ ensure_storage_node() {
   fi
 }
 
-# "/" can be mounted as rslave only where it is shared; only the engine knows for sure.
-detect_propagation() {
-  [ -z "${ROOTFS_PROPAGATION:-}" ] || return 0
+# The bind of / is rslave where / is shared and private where it is not (the engine decides,
+# see agents.yml). In the second case something is unseen, so say so.
+tell_propagation() {
   local out
-  if out=$(docker run --rm --network none -v /:/rootfs:ro,rslave "${IMAGE_PREFIX}node-exporter:$VERSION" --version 2>&1) ||
-    ! grep -q 'not a shared or slave mount' <<<"$out"; then
-    ROOTFS_PROPAGATION=rslave
-  else
-    ROOTFS_PROPAGATION=rprivate
-    say "    / is a private mount here: file systems mounted on the host after node-exporter's start stay unseen until it restarts"
-    say "    (to see them: mount --make-rshared / before the engine starts, then ROOTFS_PROPAGATION=rslave)"
-  fi
+  out=$(docker run --rm --network none -v /:/rootfs:ro,rslave "${IMAGE_PREFIX}node-exporter:$VERSION" --version 2>&1) || true
+  grep -q 'not a shared or slave mount' <<<"$out" || return 0
+  say "    / is a private mount here: file systems that the host mounts later stay unseen by node-exporter until it restarts"
+  say "    (to change that: mount --make-rshared / and restart the engine)"
 }

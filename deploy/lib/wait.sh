@@ -4,10 +4,11 @@
 services() { docker service ls --filter "label=com.docker.stack.namespace=$STACK" "$@"; }
 
 # A service is ready when as many tasks run as are wanted and no update is under way.
+# Of a global service whose tasks are refused the engine says 0/0: count nodes instead.
 unready_services() {
-  local name replicas state
-  services --format '{{.Name}} {{.Replicas}}' | while read -r name replicas _; do
-    if [ "${replicas%/*}" != "${replicas#*/}" ]; then
+  local name mode replicas state
+  services --format '{{.Name}} {{.Mode}} {{.Replicas}}' | while read -r name mode replicas _; do
+    if [ "${replicas%/*}" != "${replicas#*/}" ] || { [ "$mode" = global ] && [ "${replicas%/*}" -lt "$NODE_COUNT" ]; }; then
       echo "$name"
     else
       state=$(docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{end}}' "$name")
