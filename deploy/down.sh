@@ -42,7 +42,7 @@ remove_network() {
   die "the network '$NETWORK' is still in use" "see: docker network inspect $NETWORK"
 }
 
-command -v docker >/dev/null && engine_answers || die "no Docker engine answers" "nothing was removed; start it (make up) and try again"
+{ command -v docker >/dev/null && engine_answers; } || die "no Docker engine answers" "nothing was removed; start it (make up) and try again"
 
 if [ "$(swarm_state)" = active ]; then
   [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = true ] || die "this node is a worker of its Swarm" "run this on a manager"

@@ -40,9 +40,9 @@ left_out() {
 
 deploy_stack() {
   local part files=()
-  for part in $STACKS; do
-    if [ "$part" = logstash ] && left_out logstash; then continue; fi
-    files+=(-c "$DEPLOY/$part.yml")
+  # In this order: logstash.yml changes what logs.yml says.
+  for part in agents metrics logs logstash; do
+    if has_part "$part" && ! left_out "$part"; then files+=(-c "$DEPLOY/$part.yml"); fi
   done
   # --resolve-image never: what is deployed was pulled or built above, and a registry that
   # does not answer must not hold this up. --prune: parts no longer chosen go.

@@ -47,9 +47,9 @@ build_images() {
         --build-arg REVISION="$revision" --build-arg CONTENT="$content" "$stage" >"$CACHE/build.log" 2>&1 ||
         { cat "$CACHE/build.log" >&2; rm -rf "$stage"; die "docker build of $image failed"; }
       say "    built $image, $(docker image inspect --format '{{.Size}}' "$image" | awk '{ printf "%.1f MB", $1 / 1e6 }')"
-      [ -z "${REGISTRY:-}" ] || progress "docker push $image" "$CACHE/push.log" docker push "$image" ||
-        { rm -rf "$stage"; die "cannot push $image" "REGISTRY=$REGISTRY must be a registry that takes pushes (docker login?)"; }
     fi
+    [ -z "${REGISTRY:-}" ] || progress "docker push $image" "$CACHE/push.log" docker push "$image" ||
+      { rm -rf "$stage"; die "cannot push $image" "REGISTRY=$REGISTRY must be a registry that takes pushes (docker login?)"; }
     remember_image "$image"
     var=$(tr 'a-z-' 'A-Z_' <<<"$a")_BUILD
     declare -gx "$var=$content"
@@ -69,18 +69,17 @@ resolve_images() {
   local part service default
   DEAD_REGISTRIES=' ' LEFT_OUT=' '
   while read -r part service default; do
-    [ -n "$part" ] && has_part "$part" || continue
-    resolve_image "$service" "$default"
+    if [ -n "$part" ] && has_part "$part"; then resolve_image "$service" "$default"; fi
   done <<<"$THIRD_PARTY"
 }
 
 resolve_image() { # SERVICE DEFAULT
   local service=$1 var image recipe offline
-  var=$(tr a-z A-Z <<<"$service")_IMAGE
+  var=${service^^}_IMAGE
   image=${!var:-$2}
   recipe=$DEPLOY/offline/$service.sh
   declare -gx "$var=$image"
-  [ "$OFFLINE" = always ] && [ -f "$recipe" ] || ! docker image inspect "$image" >/dev/null 2>&1 || return 0
+  if ! { [ "$OFFLINE" = always ] && [ -f "$recipe" ]; } && docker image inspect "$image" >/dev/null 2>&1; then return; fi
   if [ -f "$recipe" ] && [ "$OFFLINE" != never ]; then
     offline=$(offline_image "$service")
     if [ -z "$offline" ] && { [ "$OFFLINE" = always ] || ! pull "$image"; }; then

@@ -28,7 +28,7 @@ bcrypt() { # password on stdin
       my $salt = join("", map { $c[ord($_) % 64] } split(//, substr($b, 0, 21))) . (".", "O", "e", "u")[ord(substr($b, 21, 1)) % 4];
       print crypt($p, "\$2b\$10\$$salt")') || true
   fi
-  case $hash in '$2'*) echo "$hash"; return ;; esac
+  case $hash in \$2*) echo "$hash"; return ;; esac
   command -v htpasswd >/dev/null || install_missing "the password hash" htpasswd:apache2-utils
   printf %s "$password" | htpasswd -niBC 10 admin | sed -n 's/^admin://p'
 }
