@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# `make test`: installs what the tests need, builds, and runs everything: lints, unit and golden tests, then the
+# end-to-end tests on real parts.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+step() { printf '\n==> %s\n' "$*"; }
+
+step "what the tests need"
+bash tests/prepare.sh
+
+step "format and lints"
+cargo fmt --all --check
+cargo clippy --workspace --all-targets --all-features --locked -q -- -D warnings
+
+step "unit and golden tests"
+cargo test --workspace --exclude e2e --all-features --locked -q
+
+step "release binaries"
+cargo build --release --locked -p node-exporter -p container-exporter -p log-router
+
+step "end to end"
+# One after the other: each starts an engine of its own, and two cores are few.
+cargo test -p e2e --locked -- --test-threads=1
+
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked -q

@@ -1,0 +1,125 @@
+//! An agent's release binary as a process of this machine.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::http;
+use crate::wait::{ensure, until};
+
+/// A running agent; killed when dropped.
+#[derive(Debug)]
+pub struct Agent {
+    name: String,
+    port: u16,
+    child: Child,
+    folder: TempDir,
+}
+
+/// Where the release binaries are.
+pub fn binary(name: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/x86_64-unknown-linux-gnu/release");
+    let path = target.join(name);
+    assert!(path.exists(), "{} is missing: `make test` builds it", path.display());
+    path
+}
+
+/// A TCP port nobody listens on.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+impl Agent {
+    /// Starts an agent on a free port and waits until it answers.
+    pub fn start(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut agent = Self::spawn(name, arguments, environment);
+        until(Duration::from_secs(10), name, || {
+            if let Ok(Some(status)) = agent.child.try_wait() {
+                panic!("{name} ended with {status}: {}", agent.log());
+            }
+            http::body(&agent.url("/-/healthy")).map(drop)
+        });
+        agent
+    }
+
+    fn spawn(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let log = File::create(folder.path().join("log")).expect("a log file");
+        let port = free_port();
+        let child = Command::new(binary(name))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
+        Self { name: name.to_owned(), port, child, folder }
+    }
+
+    /// A URL of the agent.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its metrics in the text format.
+    pub fn metrics(&self) -> String {
+        http::body(&self.url("/metrics")).expect("the agent answers")
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it with SIGKILL, as a lost machine would.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the agent runs");
+        self.child.wait().expect("the agent ends");
+    }
+
+    /// Asks it to end and waits; the exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        crate::command::run("kill", &["-TERM", &self.child.id().to_string()]);
+        let name = self.name.clone();
+        until(Duration::from_secs(10), &name, || match self.child.try_wait() {
+            Ok(Some(status)) => Ok(status.code()),
+            other => Err(format!("{other:?}")),
+        })
+    }
+
+    /// Waits until its metrics hold a line that begins with `start`; the rest of the line.
+    pub fn sample(&self, start: &str) -> String {
+        until(Duration::from_secs(20), &self.name, || {
+            let metrics = http::body(&self.url("/metrics"))?;
+            let line = metrics.lines().find_map(|line| line.strip_prefix(start).map(str::to_owned));
+            ensure(line.is_some(), format!("no {start} in {metrics}"))?;
+            Ok(line.unwrap_or_default())
+        })
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("--- log of {}\n{}", self.name, self.log());
+        }
+        // It may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

@@ -1,0 +1,82 @@
+//! A small HTTP client for tests.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use ureq::Agent;
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// `Content-Type`.
+    pub content_type: String,
+    /// The body, unpacked.
+    pub body: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+fn agent() -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(20)))
+        .proxy(None)
+        .build()
+        .into()
+}
+
+/// `GET` with headers; an error where nobody answers.
+pub fn get_with(url: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
+    let mut request = agent().get(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut response = request.call().map_err(|error| format!("{url}: {error}"))?;
+    let content_type =
+        response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    Ok(Answer {
+        status: response.status().as_u16(),
+        content_type: content_type.to_owned(),
+        body: response
+            .body_mut()
+            .with_config()
+            .limit(64 << 20)
+            .read_to_string()
+            .map_err(|error| format!("{url}: {error}"))?,
+    })
+}
+
+/// `GET` without headers.
+pub fn get(url: &str) -> Result<Answer, String> {
+    get_with(url, &[])
+}
+
+/// The body of a 200; anything else is an error.
+pub fn body(url: &str) -> Result<String, String> {
+    let answer = get(url)?;
+    if answer.status == 200 {
+        Ok(answer.body)
+    } else {
+        Err(format!("{url}: {} {}", answer.status, answer.body))
+    }
+}
+
+/// The value of an `Authorization` header.
+pub fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
+/// Percent-encodes a query parameter.
+pub fn encode(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}

@@ -1,0 +1,79 @@
+//! A real Prometheus with a configuration of the test's own.
+
+use std::fs::{self, File};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::agent::free_port;
+use crate::http;
+use crate::wait::until;
+
+/// A running Prometheus; killed when dropped.
+#[derive(Debug)]
+pub struct Prometheus {
+    url: String,
+    child: Child,
+    folder: TempDir,
+}
+
+impl Prometheus {
+    /// Starts one that scrapes `jobs` (name, target) every second.
+    pub fn start(jobs: &[(&str, &str)]) -> Self {
+        let scrapes: Vec<_> = jobs
+            .iter()
+            .map(|(job, target)| {
+                format!("  - job_name: {job}\n    static_configs: [{{targets: ['{target}']}}]\n")
+            })
+            .collect();
+        let config = format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{}",
+            scrapes.concat()
+        );
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("prometheus.yml"), config).expect("a configuration");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let log = File::create(path("log")).expect("a log file");
+        let listen = format!("127.0.0.1:{}", free_port());
+        let child = Command::new("prometheus")
+            .arg(format!("--config.file={}", path("prometheus.yml")))
+            .arg(format!("--storage.tsdb.path={}", path("data")))
+            .arg(format!("--web.listen-address={listen}"))
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("prometheus (`make test` installs it): {error}"));
+        let prometheus = Self { url: format!("http://{listen}"), child, folder };
+        until(Duration::from_secs(30), "Prometheus", || http::body(&format!("{}/-/ready", prometheus.url)));
+        prometheus
+    }
+
+    /// The result vector of an expression.
+    pub fn query(&self, expression: &str) -> Vec<Value> {
+        let answer = http::get(&format!("{}/api/v1/query?query={}", self.url, http::encode(expression)));
+        let json = answer.expect("Prometheus answers").json();
+        assert_eq!(json["status"], "success", "{expression}: {json}");
+        json["data"]["result"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Waits until an expression returns `count` series, and gives them.
+    pub fn expect(&self, expression: &str, count: usize) -> Vec<Value> {
+        until(Duration::from_secs(30), expression, || {
+            let result = self.query(expression);
+            if result.len() == count { Ok(result) } else { Err(format!("{result:?}; log: {}", self.log())) }
+        })
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

@@ -1,0 +1,24 @@
+//! Waiting for conditions.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often a condition is looked at.
+const STEP: Duration = Duration::from_millis(100);
+
+/// Waits until `attempt` gives a value; its error says what is still missing.
+pub fn until<T>(limit: Duration, what: &str, mut attempt: impl FnMut() -> Result<T, String>) -> T {
+    let end = Instant::now() + limit;
+    loop {
+        match attempt() {
+            Ok(value) => return value,
+            Err(missing) if Instant::now() >= end => panic!("{what}: not within {limit:?}: {missing}"),
+            Err(_) => thread::sleep(STEP),
+        }
+    }
+}
+
+/// Turns a condition into what [`until`] takes.
+pub fn ensure(condition: bool, missing: impl Into<String>) -> Result<(), String> {
+    if condition { Ok(()) } else { Err(missing.into()) }
+}

@@ -1,0 +1,138 @@
+//! The files of `deploy/` and `dashboards/`: valid for the tools that read them, and without keys that have no effect.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use e2e::command::{attempt, run};
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the project")
+}
+
+/// Keys that `docker stack deploy` reads and ignores.
+const IGNORED: [&str; 17] = [
+    "build",
+    "cgroup_parent",
+    "container_name",
+    "depends_on",
+    "devices",
+    "domainname",
+    "external_links",
+    "ipc",
+    "links",
+    "mac_address",
+    "network_mode",
+    "pid",
+    "privileged",
+    "restart",
+    "security_opt",
+    "shm_size",
+    "userns_mode",
+];
+
+#[test]
+fn no_stack_file_uses_a_key_without_effect() {
+    for name in ["agents", "metrics", "logs", "logstash"] {
+        let text = fs::read_to_string(root().join(format!("deploy/{name}.yml"))).expect("a stack file");
+        for (number, line) in text.lines().enumerate() {
+            let key = line.trim_start().split(':').next().unwrap_or_default();
+            assert!(!IGNORED.contains(&key), "{name}.yml:{}: {line}", number + 1);
+        }
+        assert!(text.contains("version: \"3.8\""), "{name}.yml must deploy with the client 20.10");
+    }
+}
+
+#[test]
+fn the_docker_client_takes_every_combination() {
+    if attempt("docker", &["stack", "config", "--help"]).is_err() {
+        // Clients before 25 have no such command; the stack test deploys the files for real.
+        println!("this client has no `docker stack config`");
+        return;
+    }
+    let deploy = root().join("deploy");
+    let secrets = tempfile::tempdir().expect("a folder");
+    for combination in [
+        &["agents"][..],
+        &["metrics"],
+        &["logs"],
+        &["agents", "metrics", "logs"],
+        &["logs", "logstash"],
+        &["agents", "metrics", "logs", "logstash"],
+    ] {
+        let files: Vec<_> = combination.iter().map(|f| format!(" -c {}/{f}.yml", deploy.display())).collect();
+        let script =
+            format!("SECRETS_DIR={} docker stack config{}", secrets.path().display(), files.concat());
+        let config = run("sh", &["-c", &script]);
+        assert!(
+            config.contains("endpoint_mode: dnsrr") && !config.contains("endpoint_mode: vip"),
+            "{combination:?}"
+        );
+        assert!(!config.contains("mode: ingress"), "{combination:?}: no routing mesh without IPVS");
+    }
+}
+
+#[test]
+fn prometheus_and_alertmanager_take_their_files() {
+    let deploy = root().join("deploy");
+    let rules: Vec<_> =
+        fs::read_dir(deploy.join("prometheus/rules")).expect("rules").flatten().map(|e| e.path()).collect();
+    assert!(!rules.is_empty());
+    for rule in rules {
+        run("promtool", &["check", "rules", &rule.display().to_string()]);
+    }
+    // The paths inside are those of the container.
+    let config = fs::read_to_string(deploy.join("prometheus/prometheus.yml")).expect("prometheus.yml");
+    let folder = tempfile::tempdir().expect("a folder");
+    let password = folder.path().join("admin_password");
+    fs::write(&password, "x").expect("a password file");
+    let config = config.replace("/run/secrets/admin_password", &password.display().to_string());
+    let config =
+        config.replace("/etc/prometheus/rules", &deploy.join("prometheus/rules").display().to_string());
+    let file = folder.path().join("prometheus.yml");
+    fs::write(&file, config).expect("a configuration");
+    run("promtool", &["check", "config", &file.display().to_string()]);
+    run("amtool", &["check-config", &deploy.join("alertmanager/alertmanager.yml").display().to_string()]);
+}
+
+#[test]
+fn the_home_board_can_be_provisioned_and_imported() {
+    let text = fs::read_to_string(root().join("dashboards/home.json")).expect("the board");
+    let board: Value = serde_json::from_str(&text).expect("JSON");
+    assert!(board.get("__inputs").is_none() && board["id"].is_null());
+    assert!(board["schemaVersion"].as_u64().is_some_and(|v| (39..=42).contains(&v)));
+    assert_eq!(board["uid"], "swarmscope-home");
+    let variables = board["templating"]["list"].as_array().expect("variables");
+    assert!(variables.iter().any(|v| v["type"] == "datasource" && v["name"] == "datasource"));
+    let panels = board["panels"].as_array().expect("panels");
+    assert!((1..=6).contains(&panels.len()), "six panels at most");
+    for panel in panels {
+        let title = panel["title"].as_str().unwrap_or_default();
+        assert!(!title.is_empty() && panel["description"].as_str().is_some_and(|d| !d.is_empty()), "{title}");
+        assert_eq!(panel["datasource"]["uid"], "${datasource}", "{title}");
+        let bottom =
+            panel["gridPos"]["y"].as_u64().unwrap_or(99) + panel["gridPos"]["h"].as_u64().unwrap_or(99);
+        assert!(bottom <= 22, "{title} would need scrolling");
+    }
+}
+
+#[test]
+fn kibanas_objects_refer_to_each_other() {
+    let text = fs::read_to_string(root().join("deploy/kibana/saved-objects.ndjson")).expect("the objects");
+    let objects: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect();
+    let ids: Vec<_> = objects.iter().map(|o| o["id"].as_str().unwrap_or_default()).collect();
+    for (index, object) in objects.iter().enumerate() {
+        assert!(!ids[index].is_empty() && !ids[..index].contains(&ids[index]), "{object}");
+        assert!(object.get("version").is_none(), "a version would tie it to one Kibana: {object}");
+        for reference in object["references"].as_array().expect("references") {
+            assert!(ids.contains(&reference["id"].as_str().unwrap_or_default()), "{object}");
+        }
+        if let Some(inner) = object["attributes"]["kibanaSavedObjectMeta"]["searchSourceJSON"].as_str() {
+            serde_json::from_str::<Value>(inner).expect("JSON inside JSON");
+        }
+    }
+    assert!(
+        objects.iter().any(|o| o["type"] == "index-pattern") && objects.iter().any(|o| o["type"] == "search")
+    );
+}

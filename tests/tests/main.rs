@@ -1,0 +1,17 @@
+//! All end-to-end tests, one file for each thing that must hold. `make test` builds and installs what they need.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "what goes wrong in a test ends it, and its output is the report"
+)]
+
+mod conservation;
+mod containers;
+mod files;
+mod formats;
+mod joins;
+mod stack;
+mod syslog;

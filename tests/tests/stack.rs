@@ -1,0 +1,300 @@
+//! The whole stack, brought up by the script behind `make up` on an engine of the test's own: what the README promises
+//! of it, then taken down to nothing.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use e2e::engine::{BUSYBOX, Engine};
+use e2e::http::{basic, encode, get, get_with};
+use e2e::wait::{ensure, until};
+use serde_json::Value;
+
+const AGENTS: [&str; 3] = ["node-exporter", "container-exporter", "log-router"];
+const LINES: u64 = 10_000;
+
+struct Stack {
+    engine: Engine,
+    password: String,
+}
+
+/// Runs a script of `deploy/` on the test's engine and returns what it printed on both streams.
+fn deploy(engine: &Engine, script: &str) -> String {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    let output = Command::new("bash")
+        .arg("-c")
+        .arg(format!("bash {}/{script} 2>&1", deploy.display()))
+        .env("DOCKER_HOST", engine.host())
+        .env("STATE_DIR", state(engine))
+        .env("SKIP_BUILD", "1")
+        .env("ADVERTISE_ADDR", engine.address())
+        .output()
+        .expect("bash");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{script}: {}\n{text}", output.status);
+    text
+}
+
+fn state(engine: &Engine) -> PathBuf {
+    engine.data().with_file_name("state")
+}
+
+impl Stack {
+    fn up() -> Self {
+        let engine = Engine::start("stack", 17);
+        let text = deploy(&engine, "up.sh");
+        println!("{text}");
+        for agent in AGENTS {
+            assert!(
+                text.lines().any(|l| l.starts_with(agent) && l.contains("1/1 up")),
+                "{agent} in the table:\n{text}"
+            );
+        }
+        let password = deploy(&engine, "password.sh").trim().to_owned();
+        assert!(password.len() >= 16, "a generated password");
+        Self { engine, password }
+    }
+
+    fn query(&self, expression: &str) -> Vec<Value> {
+        self.prometheus(&format!("query?query={}", encode(expression)))["result"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    fn prometheus(&self, path: &str) -> Value {
+        let url = format!("http://{}:9090/api/v1/{path}", self.engine.address());
+        let answer = get_with(&url, &[("authorization", &basic("admin", &self.password))])
+            .expect("Prometheus answers");
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.json()["data"].clone()
+    }
+
+    fn expect(&self, expression: &str) -> Value {
+        until(Duration::from_secs(60), expression, || {
+            self.query(expression).first().cloned().ok_or("no series".to_owned())
+        })
+    }
+
+    /// The ID of a service's running container.
+    fn container(&self, service: &str) -> String {
+        let filter = format!("label=com.docker.swarm.service.name={service}");
+        until(Duration::from_secs(60), service, || {
+            let ids = self.engine.docker(&["ps", "-q", "--no-trunc", "--filter", &filter]);
+            ids.lines().next().map(str::to_owned).ok_or_else(|| "no container".to_owned())
+        })
+    }
+
+    /// Asks the search engine from inside its container, as nothing of it is published.
+    fn search(&self, path_and_body: &str) -> Result<Value, String> {
+        let script = format!(
+            "curl -sS -H 'content-type: application/json' -u elastic:$(cat /run/secrets/admin_password) localhost:9200/{path_and_body}"
+        );
+        let id = self.container("swarmscope_elasticsearch");
+        let text = self.engine.try_docker(&["exec", &id, "bash", "-c", &script])?;
+        serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))
+    }
+}
+
+#[test]
+fn the_stack_does_what_the_readme_says() {
+    let stack = Stack::up();
+    targets_are_found_by_dns(&stack);
+    interfaces_ask_for_the_password(&stack);
+    the_host_is_seen_from_inside(&stack);
+    agents_have_least_rights(&stack);
+    agents_images_are_small(&stack);
+    a_services_cpu_and_lines_are_found(&stack);
+    a_killed_router_loses_nothing(&stack);
+    agents_end_at_once_as_pid_1(&stack);
+    a_second_up_changes_nothing(&stack);
+    down_leaves_nothing(&stack);
+}
+
+fn targets_are_found_by_dns(stack: &Stack) {
+    let targets =
+        stack.prometheus("targets?state=active")["activeTargets"].as_array().cloned().unwrap_or_default();
+    for (job, name) in [
+        ("node", "tasks.node-exporter"),
+        ("cadvisor", "tasks.container-exporter"),
+        ("log-router", "tasks.log-router"),
+        ("prometheus", "tasks.prometheus"),
+    ] {
+        let target = targets
+            .iter()
+            .find(|t| t["labels"]["job"] == job)
+            .unwrap_or_else(|| panic!("{job}: {targets:?}"));
+        assert_eq!(target["health"], "up", "{target}");
+        assert_eq!(target["discoveredLabels"]["__meta_dns_name"], name, "{target}");
+    }
+}
+
+fn interfaces_ask_for_the_password(stack: &Stack) {
+    for (port, path) in [(9090, "/api/v1/query?query=up"), (9093, "/api/v2/status")] {
+        let url = format!("http://{}:{port}{path}", stack.engine.address());
+        assert_eq!(get(&url).expect("an answer").status, 401, "{url}");
+        let authorization = basic("admin", &stack.password);
+        assert_eq!(
+            get_with(&url, &[("authorization", &authorization)]).expect("an answer").status,
+            200,
+            "{url}"
+        );
+    }
+    for port in [80, 8080, 9100, 9200] {
+        let url = format!("http://{}:{port}/", stack.engine.address());
+        assert!(get(&url).is_err(), "{url} must not be published");
+    }
+}
+
+fn the_host_is_seen_from_inside(stack: &Stack) {
+    let name = stack.engine.docker(&["info", "-f", "{{.Name}}"]);
+    let meta = stack.expect("node_meta");
+    assert_eq!(meta["metric"]["node_name"], name.as_str());
+    assert_eq!(stack.expect("node_uname_info")["metric"]["nodename"], name.as_str());
+    // This device is in the machine's own network namespace; no container and not even the engine has it.
+    let device = stack.engine.outer_device();
+    let received = stack.expect(&format!("node_network_receive_bytes_total{{device=\"{device}\"}}"));
+    assert!(received["value"][1].as_str().is_some_and(|v| v != "0"), "{received}");
+    let root = stack.expect("node_filesystem_size_bytes{mountpoint=\"/\"}");
+    assert!(root["value"][1].as_str().and_then(|v| v.parse::<f64>().ok()).is_some_and(|v| v > 1e9), "{root}");
+}
+
+fn agents_have_least_rights(stack: &Stack) {
+    for (agent, user) in AGENTS.into_iter().zip(["65534:65534", "0:0", "0:0"]) {
+        let id = stack.container(&format!("swarmscope_{agent}"));
+        let format = "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.Config.User}} {{.HostConfig.Privileged}} {{.HostConfig.Memory}}";
+        let facts = stack.engine.docker(&["inspect", "-f", format, &id]);
+        assert!(
+            facts.starts_with(&format!("true [ALL] {user} false ")) && !facts.ends_with(" 0"),
+            "{agent}: {facts}"
+        );
+        let pid = stack.engine.docker(&["inspect", "-f", "{{.State.Pid}}", &id]);
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a running agent");
+        let capabilities = status.lines().find(|l| l.starts_with("CapEff:")).expect("capabilities");
+        assert!(capabilities.ends_with("0000000000000000"), "{agent}: {capabilities}");
+    }
+}
+
+fn agents_images_are_small(stack: &Stack) {
+    for agent in AGENTS {
+        let image = format!("swarmscope/{agent}:{}", env!("CARGO_PKG_VERSION"));
+        let bytes: u64 =
+            stack.engine.docker(&["image", "inspect", "-f", "{{.Size}}", &image]).parse().expect("a size");
+        println!("{image}: {:.2} MB", bytes as f64 / 1e6);
+        assert!(bytes <= 8_000_000, "{image}: {bytes} bytes");
+    }
+}
+
+fn service(stack: &Stack, name: &str, script: &str) {
+    let create =
+        ["service", "create", "-d", "--name", name, "--network", "swarmscope", "--endpoint-mode", "dnsrr"];
+    let label = ["--container-label", "com.docker.stack.namespace=shop", "--no-resolve-image"];
+    stack.engine.docker(&[&create[..], &label, &[BUSYBOX, "sh", "-c", script]].concat());
+}
+
+fn a_services_cpu_and_lines_are_found(stack: &Stack) {
+    service(
+        stack,
+        "shop_speaker",
+        "echo 'hello from the shop'; echo 'something went wrong' >&2; while :; do :; done",
+    );
+    let cpu = stack.expect("container_cpu_usage_seconds_total{container_label_com_docker_swarm_service_name=\"shop_speaker\"} > 0");
+    assert_eq!(cpu["metric"]["container_label_com_docker_stack_namespace"], "shop");
+    let node = stack.expect("node_meta");
+    assert_eq!(cpu["metric"]["container_label_com_docker_swarm_node_id"], node["metric"]["node_id"]);
+
+    let hits = until(Duration::from_secs(60), "both lines in the search engine", || {
+        let answer = stack.search("logstash-*/_search?q=program:%22shop_speaker%22")?;
+        let hits = answer["hits"]["hits"].as_array().cloned().unwrap_or_default();
+        ensure(hits.len() == 2, answer.to_string())?;
+        Ok(hits)
+    });
+    let event = |text: &str| {
+        let hit = hits.iter().map(|h| &h["_source"]).find(|s| s["message"] == text);
+        hit.cloned().unwrap_or_else(|| panic!("{text}: {hits:?}"))
+    };
+    let (hello, wrong) = (event("hello from the shop"), event("something went wrong"));
+    for (source, priority, severity, label) in [(&hello, 14, 6, "Informational"), (&wrong, 11, 3, "Error")] {
+        let program = source["program"].as_str().unwrap_or_default();
+        assert!(program.starts_with("shop_speaker.1.") && program.len() > 38, "the whole name: {program}");
+        assert_eq!(source["priority"], priority);
+        assert_eq!(source["severity"], severity);
+        assert_eq!(source["severity_label"], label);
+        assert_eq!(source["facility"], 1);
+        assert_eq!(source["facility_label"], "user-level");
+        assert_eq!(source["@version"], "1");
+        assert_eq!(source["timestamp"], source["timestamp8601"]);
+        assert!(source["pid"].as_str().is_some_and(|pid| pid.parse::<u32>().is_ok()), "{source}");
+        for field in ["@timestamp", "host", "logsource", "timestamp"] {
+            assert!(source[field].as_str().is_some_and(|v| !v.is_empty()), "{field}: {source}");
+        }
+    }
+}
+
+/// The number of documents of a program, and of different numbers among them.
+fn counted(stack: &Stack, program: &str) -> Result<(u64, u64), String> {
+    let body = format!(
+        "logstash-*/_search -d '{{\"size\":0,\"track_total_hits\":true,\"query\":{{\"match_phrase\":{{\"program\":\"{program}\"}}}},\"aggs\":{{\"n\":{{\"cardinality\":{{\"field\":\"message.keyword\",\"precision_threshold\":40000}}}}}}}}'"
+    );
+    let answer = stack.search(&body)?;
+    let number = |value: &Value| value.as_u64().ok_or_else(|| answer.to_string());
+    Ok((number(&answer["hits"]["total"]["value"])?, number(&answer["aggregations"]["n"]["value"])?))
+}
+
+fn a_killed_router_loses_nothing(stack: &Stack) {
+    let script = format!(
+        "i=1; while [ $i -le {LINES} ]; do echo line $i; i=$((i+1)); [ $((i % 500)) = 0 ] && sleep 0.2; done; sleep 3600"
+    );
+    service(stack, "shop_counter", &script);
+    until(Duration::from_secs(60), "the first lines", || {
+        let (documents, _) = counted(stack, "shop_counter")?;
+        ensure(documents > 500, documents.to_string())
+    });
+    stack.engine.docker(&["kill", "-s", "KILL", &stack.container("swarmscope_log-router")]);
+    until(Duration::from_secs(120), "all lines, none twice", || {
+        let (documents, different) = counted(stack, "shop_counter")?;
+        assert!(documents <= LINES, "{documents} documents: lines were indexed twice");
+        ensure(
+            documents == LINES && different >= LINES * 99 / 100,
+            format!("{documents} documents, {different} different"),
+        )
+    });
+    println!(
+        "{LINES} numbered lines in the search engine after kill -9 of the router: all there, none twice"
+    );
+}
+
+fn agents_end_at_once_as_pid_1(stack: &Stack) {
+    for agent in AGENTS {
+        let id = stack.container(&format!("swarmscope_{agent}"));
+        stack.engine.docker(&["stop", "-t", "10", &id]);
+        // A process that had to be killed would show 137. The Swarm may have removed the container already.
+        if let Ok(code) = stack.engine.try_docker(&["inspect", "-f", "{{.State.ExitCode}}", &id]) {
+            assert_eq!(code, "0", "{agent}");
+        }
+    }
+}
+
+fn a_second_up_changes_nothing(stack: &Stack) {
+    let mine = ["ps", "-q", "--no-trunc", "--filter", "label=com.docker.stack.namespace=swarmscope"];
+    let tasks = || stack.engine.docker(&mine).lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    until(Duration::from_secs(60), "the agents' new tasks", || {
+        ensure(tasks().len() == 6, format!("{:?}", tasks()))
+    });
+    let before = tasks();
+    deploy(&stack.engine, "up.sh");
+    assert_eq!(tasks(), before);
+}
+
+fn down_leaves_nothing(stack: &Stack) {
+    stack.engine.docker(&["service", "rm", "shop_speaker", "shop_counter"]);
+    deploy(&stack.engine, "down.sh");
+    let docker = |arguments: &[&str]| stack.engine.docker(arguments);
+    assert_eq!(docker(&["info", "-f", "{{.Swarm.LocalNodeState}}"]), "inactive");
+    assert_eq!(docker(&["volume", "ls", "-q"]), "");
+    assert_eq!(docker(&["ps", "-aq"]), "");
+    assert_eq!(docker(&["network", "ls", "-q", "--filter", "name=swarmscope"]), "");
+    assert_eq!(docker(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]), BUSYBOX);
+    assert!(!state(&stack.engine).exists());
+}
