@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
+use prometheus_client::registry::Registry;
 use tracing::Level;
 
 use crate::error::{ConfigError, ConfigErrors};
@@ -61,6 +62,14 @@ pub struct Common {
     pub labels: Vec<(String, String)>,
     /// Whether `node_meta` and `host` are exported.
     pub node_meta: bool,
+}
+
+impl Common {
+    /// A registry for what the agent counts itself, with the labels that every series carries.
+    pub fn registry(&self) -> Registry {
+        let labels = self.labels.iter().map(|(key, value)| (key.clone().into(), value.clone().into()));
+        Registry::with_labels(labels)
+    }
 }
 
 /// An address to listen on, as given and as the system wants it.
