@@ -4,12 +4,17 @@
 set -euo pipefail
 : "${CACHE:?}" "${RECIPE:?}"
 
+# A fresh machine has no lists of packages yet.
+ensure_lists() { apt-cache show "$1" >/dev/null 2>&1 || apt-get update -q; }
+
 # unpack FOLDER PACKAGE…: PACKAGE_VERSION becomes that of the first package.
 unpack() {
   local root=$1 debs=$CACHE/debs/$2 deb
   shift
   rm -rf "$debs"
   mkdir -p "$debs" "$root"
+  ensure_lists "$1"
+  # Lists that are there may be too old: then once more with new ones.
   (cd "$debs" && { apt-get download -q -o APT::Sandbox::User=root "$@" || { apt-get update -q && apt-get download -q -o APT::Sandbox::User=root "$@"; }; })
   for deb in "$debs"/*.deb; do dpkg -x "$deb" "$root"; done
   PACKAGE_VERSION=$(dpkg-deb -f "$debs/$1"_*.deb Version | sed 's/^[0-9]*://; s/[-+~].*//')
@@ -17,6 +22,7 @@ unpack() {
 
 # The libraries of a package's web pages, which Debian keeps in packages of their own.
 web_parts() {
+  ensure_lists "$1" >&2
   apt-cache depends "$1" | sed -n 's/.*Depends: \(\(libjs\|fonts\)-[^ ]*\)$/\1/p'
 }
 
