@@ -9,7 +9,7 @@ SUBNET=${SUBNET:-10.83.0.0/20}     # /24, the default, is full at about 60 nodes
 STACKS=${STACKS:-agents metrics logs}
 WAIT_SECONDS=${WAIT_SECONDS:-300}
 OFFLINE=${OFFLINE:-auto}           # auto, always, never
-CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/swarmscope
+CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/swarmscope
 MADE_BY=io.swarmscope.made-by=make-up
 
 say() { printf '%s\n' "$*" >&2; }
@@ -57,6 +57,8 @@ progress() {
   say "    $text (log: $log)"
   "$@" >"$log" 2>&1 </dev/null &
   pid=$!
+  # Commands in the background do not hear Ctrl-C themselves.
+  trap 'kill "$pid" 2>/dev/null; exit 130' INT TERM
   while kill -0 "$pid" 2>/dev/null; do
     sleep 0.2
     if [ $((SECONDS - begin - told)) -ge 10 ]; then
@@ -65,6 +67,7 @@ progress() {
     fi
   done
   wait "$pid" || rc=$?
+  trap - INT TERM
   [ "$rc" -eq 0 ] || { tail -n 20 "$log" >&2; return "$rc"; }
   say "    done in $((SECONDS - begin)) s"
 }

@@ -126,7 +126,7 @@ pull() { # IMAGE
   mkdir -p "$CACHE"
   say "    docker pull $1"
   if [ -t 2 ]; then
-    timeout "${PULL_SECONDS:-900}" docker pull "$1" 2>"$log" >&2 && return 0
+    timeout "${PULL_SECONDS:-900}" docker pull "$1" >&2 2>"$log" && return 0
   else
     timeout "${PULL_SECONDS:-900}" docker pull -q "$1" >"$log" 2>&1 && return 0
   fi
