@@ -1,0 +1,118 @@
+//! cAdvisor's own flags, so that its command lines go on working.
+//!
+//! Each does what it says, or is accepted and says in the log why it has nothing to do here.
+
+use agent_core::cli::{ListenAddress, parse_bool, parse_listen};
+use agent_core::error::{ConfigError, ConfigErrors};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
+
+use crate::labels::{LabelRules, Mode};
+
+/// Flags as cAdvisor has them. As in Go, a switch takes its value only after `=`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "cAdvisor's flags")]
+pub struct CadvisorArgs {
+    /// Port to listen on, instead of --web.listen-address
+    #[arg(long, value_name = "PORT")]
+    port: Option<String>,
+
+    /// IP address to listen on, instead of --web.listen-address
+    #[arg(long = "listen_ip", value_name = "IP")]
+    listen_ip: Option<String>,
+
+    /// Export all labels of containers (true) or only whitelisted ones (false) [default: those of Swarm and Compose]
+    #[arg(long = "store_container_labels", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    store_container_labels: Option<String>,
+
+    /// More container labels to export, separated by commas
+    #[arg(long = "whitelisted_container_labels", value_name = "KEYS", value_delimiter = ',')]
+    whitelisted_container_labels: Vec<String>,
+
+    /// Only containers and the machine, no other cgroups: always so
+    #[arg(long = "docker_only", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    docker_only: Option<String>,
+
+    /// No effect: figures are read at the moment of the scrape
+    #[arg(long = "housekeeping_interval", value_name = "DURATION")]
+    housekeeping_interval: Option<String>,
+
+    /// Log to standard error: always so
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    logtostderr: Option<String>,
+}
+
+/// What [`CadvisorArgs`] mean.
+#[derive(Debug)]
+pub struct Cadvisor {
+    /// Where to listen, if one of the flags says so.
+    pub listen: Option<ListenAddress>,
+    /// Which container labels are exported.
+    pub labels: LabelRules,
+    /// One line for each flag that has no effect.
+    pub notices: Vec<String>,
+}
+
+impl CadvisorArgs {
+    /// Checks everything; all errors at once.
+    pub fn check(self, matches: &ArgMatches) -> Result<Cadvisor, ConfigErrors> {
+        let mut errors = ConfigErrors::new();
+        let listen = errors.take(self.listen(matches));
+        let store = self.store_container_labels.as_deref();
+        let mode = errors.take(parse_bool("--store_container_labels", store, true)).map(|all| match store {
+            None => Mode::Default,
+            Some(_) if all => Mode::All,
+            Some(_) => Mode::Listed,
+        });
+        let docker_only = errors.take(parse_bool("--docker_only", self.docker_only.as_deref(), true));
+        let logtostderr = errors.take(parse_bool("--logtostderr", self.logtostderr.as_deref(), true));
+        let notices = [
+            (
+                docker_only == Some(false),
+                "--docker_only=false: cgroups that are no containers are not exported",
+            ),
+            (logtostderr == Some(false), "--logtostderr=false: the log always goes to standard error"),
+            (
+                self.housekeeping_interval.is_some(),
+                "--housekeeping_interval: there is no housekeeping, figures are read at the moment of the scrape",
+            ),
+        ];
+        let notices =
+            notices.into_iter().filter(|(given, _)| *given).map(|(_, text)| text.to_owned()).collect();
+        let keys = self.whitelisted_container_labels.iter().map(|key| key.trim().to_owned());
+        let keys: Vec<_> = keys.filter(|key| !key.is_empty()).collect();
+        let cadvisor = listen.zip(mode).map(|(listen, mode)| Cadvisor {
+            listen,
+            labels: LabelRules::new(mode, keys),
+            notices,
+        });
+        errors.finish(cadvisor)
+    }
+
+    fn listen(&self, matches: &ArgMatches) -> Result<Option<ListenAddress>, ConfigError> {
+        let (origin, value) = match (&self.port, &self.listen_ip) {
+            (None, None) => return Ok(None),
+            (Some(port), _) => ("--port", port),
+            (None, Some(ip)) => ("--listen_ip", ip),
+        };
+        if matches.value_source("listen_addresses") == Some(ValueSource::CommandLine) {
+            let problem = "is given together with --web.listen-address";
+            return Err(ConfigError::new(origin, value, problem, "give one of the two"));
+        }
+        let ip = self.listen_ip.as_deref().unwrap_or_default();
+        if !ip.is_empty() && ip.parse::<std::net::IpAddr>().is_err() {
+            return Err(ConfigError::new(
+                "--listen_ip",
+                ip,
+                "is not an IP address",
+                "give one, for example 0.0.0.0",
+            ));
+        }
+        let port = self.port.as_deref().unwrap_or("8080");
+        parse_listen("--port", &format!("{ip}:{port}")).map(Some).map_err(|_| {
+            ConfigError::new("--port", port, "is not a port", "give a number between 0 and 65535")
+        })
+    }
+}

@@ -1,0 +1,21 @@
+//! `container-exporter`: metrics of Docker containers with cAdvisor's names, without its cost.
+//!
+//! Two planes meet in a scrape. **Metadata**: [`follow`] listens to the engine and keeps the [`store`] up to date: each
+//! [`container`] with its labels rendered once. **Sampling**: the [`collectors`] (one file and one line of their table
+//! for each group of metrics) ask a [`source`] for each running container's figures at the moment of the scrape;
+//! cgroup files or Docker's stats streams give the same [`sample`] types.
+
+pub mod agent;
+pub mod block_devices;
+pub mod cadvisor_flags;
+pub mod collectors;
+pub mod config;
+pub mod container;
+pub mod docker_sum;
+pub mod follow;
+pub mod host;
+pub mod labels;
+pub mod net_dev;
+pub mod sample;
+pub mod source;
+pub mod store;
