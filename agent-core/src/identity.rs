@@ -36,7 +36,8 @@ impl Places {
         Self { root: PathBuf::from("/"), rootfs }
     }
 
-    fn in_container(&self) -> bool {
+    /// Whether this process runs in a container, as engines mark it.
+    pub fn in_container(&self) -> bool {
         [".dockerenv", "run/.containerenv"].iter().any(|file| self.root.join(file).exists())
     }
 }

@@ -4,12 +4,14 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 
 /// A buffer that keeps its memory between reads.
 #[derive(Debug, Default)]
 pub struct Scratch {
     buffer: Vec<u8>,
+    filled: usize,
 }
 
 impl Scratch {
@@ -25,20 +27,73 @@ impl Scratch {
         if self.buffer.is_empty() {
             self.buffer.resize(FIRST, 0);
         }
-        let mut filled = 0;
+        self.filled = 0;
         loop {
-            let Some(free) = self.buffer.get_mut(filled..).filter(|free| !free.is_empty()) else {
+            let Some(free) = self.buffer.get_mut(self.filled..).filter(|free| !free.is_empty()) else {
                 self.buffer.resize(self.buffer.len() * 2, 0);
                 continue;
             };
             match source.read(free) {
                 Ok(0) => break,
-                Ok(count) => filled += count,
+                Ok(count) => self.filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(self.buffer.get(..filled).unwrap_or_default())
+        Ok(self.content())
+    }
+
+    /// What the last read gave.
+    pub fn content(&self) -> &[u8] {
+        self.buffer.get(..self.filled).unwrap_or_default()
+    }
+}
+
+/// A kernel file whose descriptor is kept: the content is fresh at each read, only opening is saved, which costs
+/// more than the read itself.
+///
+/// Not for files that are replaced (renamed over), and not for many devices that come and go.
+#[derive(Debug)]
+pub struct KeptFile {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl KeptFile {
+    /// Nothing is opened before the first read.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), file: None }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The whole content as it is now. A descriptor that no longer works is opened anew.
+    pub fn read<'s>(&mut self, scratch: &'s mut Scratch) -> io::Result<&'s [u8]> {
+        if let Some(file) = &self.file {
+            if scratch.read_from(FromStart { file, offset: 0 }).is_ok() {
+                return Ok(scratch.content());
+            }
+            self.file = None;
+        }
+        let file = self.file.insert(File::open(&self.path)?);
+        scratch.read_from(FromStart { file, offset: 0 })
+    }
+}
+
+/// Reads a file from its beginning wherever its own position is.
+struct FromStart<'f> {
+    file: &'f File,
+    offset: u64,
+}
+
+impl Read for FromStart<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.offset)?;
+        self.offset += count as u64;
+        Ok(count)
     }
 }
 
@@ -85,6 +140,19 @@ mod tests {
         assert_eq!(scratch.read_from(long.as_slice()).unwrap().len(), 100_000);
         assert_eq!(scratch.read_from(&b"short\n"[..]).unwrap(), b"short\n");
         assert_eq!(scratch.read_from(&b""[..]).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_kept_file_is_fresh_and_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("attribute");
+        let mut scratch = Scratch::default();
+        let mut kept = KeptFile::new(&path);
+        assert_eq!(kept.read(&mut scratch).unwrap_err().kind(), io::ErrorKind::NotFound);
+        std::fs::write(&path, "first").unwrap();
+        assert_eq!(kept.read(&mut scratch).unwrap(), b"first");
+        std::fs::write(&path, "2nd").unwrap();
+        assert_eq!(kept.read(&mut scratch).unwrap(), b"2nd");
     }
 
     #[test]

@@ -1,0 +1,144 @@
+//! The program: its flags, what they mean, and how it is put together.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use agent_core::cli::{CommonDefaults, PathArgs};
+use agent_core::collector::{CollectorSet, Entry};
+use agent_core::entry::{Agent, Context, Environment};
+use agent_core::error::{ConfigError, ConfigErrors, RunError};
+use agent_core::identity::{Identity, Places, SharedIdentity};
+use agent_core::prometheus::registry::Registry;
+use agent_core::service::{Readiness, Service};
+use clap::{ArgMatches, Args, Command};
+
+use crate::collectors::{Build, COLLECTORS, Spec};
+use crate::flags::{Given, add_flags};
+use crate::host::{Host, Roots};
+use crate::{build_info, surroundings};
+
+/// The agent `node-exporter`.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeExporter;
+
+/// Flags that belong to no collector.
+#[derive(Debug, Clone, Args)]
+pub struct NodeArgs {
+    #[command(flatten)]
+    paths: PathArgs,
+
+    /// Where the host's /run/udev/data is mounted
+    #[arg(long = "path.udev.data", value_name = "FOLDER", default_value = "/run/udev/data")]
+    udev_data: PathBuf,
+
+    /// Run only the collectors that are switched on by flags
+    #[arg(long = "collector.disable-defaults")]
+    disable_defaults: bool,
+
+    /// Run exactly these collectors, as node_exporter 0.14 was told
+    #[arg(long = "collectors.enabled", value_name = "NAME,NAME")]
+    enabled: Option<String>,
+}
+
+/// The flags, checked.
+#[derive(Debug)]
+pub struct Config {
+    roots: Roots,
+    /// What runs, in the order of the table.
+    chosen: Vec<(&'static str, Build)>,
+    /// What is switched off.
+    disabled: Vec<&'static str>,
+}
+
+impl Agent for NodeExporter {
+    const NAME: &'static str = "node-exporter";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const ABOUT: &'static str = "The host's metrics for Prometheus, with node_exporter's names and flags.";
+    type Args = NodeArgs;
+    type Config = Config;
+
+    fn defaults(_: &Environment) -> CommonDefaults {
+        CommonDefaults { listen: ":9100".to_owned(), listen_origin: "default address", node_meta: true }
+    }
+
+    fn add_flags(command: Command) -> Command {
+        add_flags(command)
+            .mut_arg("procfs", |arg| arg.alias("collector.procfs"))
+            .mut_arg("sysfs", |arg| arg.alias("collector.sysfs"))
+    }
+
+    fn configure(args: NodeArgs, matches: &ArgMatches, _: &Environment) -> Result<Config, ConfigErrors> {
+        let mut errors = ConfigErrors::new();
+        let given = Given::new(matches);
+        let only = errors.take(args.enabled.as_deref().map(parse_enabled).transpose()).flatten();
+        let mut chosen = Vec::new();
+        let mut disabled = Vec::new();
+        for spec in COLLECTORS {
+            let default = match &only {
+                Some(only) => only.contains(spec.name),
+                None => spec.default_on && !args.disable_defaults,
+            };
+            // Bad values of a collector that is off are told as well.
+            let build = (spec.build)(given).map_err(|e| errors.extend(e)).ok();
+            if given.switch(&spec.switch()).unwrap_or(default) {
+                chosen.extend(build.map(|build| (spec.name, build)));
+            } else {
+                disabled.push(spec.name);
+            }
+        }
+        let PathArgs { procfs, sysfs, rootfs } = args.paths;
+        let roots = Roots { procfs, sysfs, rootfs, udev_data: args.udev_data };
+        errors.finish(Some(Config { roots, chosen, disabled }))
+    }
+
+    async fn run(config: Config, context: Context) -> Result<(), RunError> {
+        let places = Places::new(Some(&config.roots.rootfs));
+        let identity = SharedIdentity::new(Identity::resolve(&context.environment, &places));
+        identity.report();
+        let host = Host::new(config.roots, identity.clone());
+        surroundings::report(&host, &places);
+        let labels =
+            context.common.labels.iter().map(|(k, v)| (Cow::Owned(k.clone()), Cow::Owned(v.clone())));
+        let mut registry = Registry::with_labels(labels);
+        build_info::register(&mut registry, Self::VERSION);
+        let service = Service {
+            agent: Self::NAME,
+            version: Self::VERSION,
+            collectors: collector_set(config.chosen, config.disabled, &host),
+            registry,
+            readiness: Readiness::default(),
+            identity,
+            routes: Vec::new(),
+        };
+        service.serve(&context).await
+    }
+}
+
+fn collector_set(
+    chosen: Vec<(&'static str, Build)>,
+    disabled: Vec<&'static str>,
+    host: &Host,
+) -> CollectorSet {
+    let entries = chosen.into_iter().map(|(name, build)| {
+        let host = host.clone();
+        Entry::new(name, move || build.make(&host))
+    });
+    CollectorSet::new("node", entries.collect(), disabled)
+}
+
+fn parse_enabled(list: &str) -> Result<BTreeSet<&str>, ConfigError> {
+    let names: BTreeSet<_> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    let unknown: Vec<_> =
+        names.iter().copied().filter(|name| !COLLECTORS.iter().any(|s| s.name == *name)).collect();
+    if unknown.is_empty() {
+        return Ok(names);
+    }
+    let known: Vec<_> = COLLECTORS.iter().map(Spec::name).collect();
+    Err(ConfigError::new(
+        "--collectors.enabled",
+        list,
+        format!("names collectors that do not exist ({})", unknown.join(", ")),
+        format!("choose from {}", known.join(", ")),
+    ))
+}

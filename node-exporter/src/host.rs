@@ -1,0 +1,111 @@
+//! Where the host's kernel files are.
+
+use std::path::{Path, PathBuf};
+
+use agent_core::collector::CollectError;
+use agent_core::identity::SharedIdentity;
+use agent_core::read::{KeptFile, Scratch, parse_u64};
+
+/// Roots of the host's virtual file systems, as flags give them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roots {
+    /// The host's `/proc`.
+    pub procfs: PathBuf,
+    /// The host's `/sys`.
+    pub sysfs: PathBuf,
+    /// The host's `/`.
+    pub rootfs: PathBuf,
+    /// The host's `/run/udev/data`.
+    pub udev_data: PathBuf,
+}
+
+/// Which network namespace the network collectors read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// That of PID 1: the host's, wherever we run.
+    Host,
+    /// Our own, because PID 1 cannot be seen (hidepid).
+    Own,
+}
+
+/// What collectors need to know of the host.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Roots of its files.
+    pub roots: Roots,
+    /// The network namespace that is read.
+    pub network: Network,
+    /// Whether that namespace is another one than ours.
+    pub foreign_network: bool,
+    /// The node's name and ID.
+    pub identity: SharedIdentity,
+}
+
+impl Host {
+    /// Looks once whether PID 1 can be seen: that does not change while we run.
+    pub fn new(roots: Roots, identity: SharedIdentity) -> Self {
+        let visible = roots.procfs.join("1/net/dev").exists();
+        let network = if visible { Network::Host } else { Network::Own };
+        // Without the right to read the links (ptrace rules) a difference is assumed: what is read then is right
+        // in either case.
+        let namespace = |process: &str| std::fs::read_link(roots.procfs.join(process).join("ns/net")).ok();
+        let equal = namespace("1").is_some_and(|first| Some(first) == namespace("self"));
+        Self { foreign_network: visible && !equal, roots, network, identity }
+    }
+
+    /// A file below `/proc`.
+    pub fn procfs(&self, path: impl AsRef<Path>) -> KeptFile {
+        KeptFile::new(self.roots.procfs.join(path))
+    }
+
+    /// A file below `/sys`.
+    pub fn sysfs(&self, path: impl AsRef<Path>) -> KeptFile {
+        KeptFile::new(self.roots.sysfs.join(path))
+    }
+
+    /// A file below `/proc/net`, of the host's network namespace.
+    pub fn net(&self, path: impl AsRef<Path>) -> KeptFile {
+        let folder = match self.network {
+            Network::Host => "1/net",
+            Network::Own => "net",
+        };
+        KeptFile::new(self.roots.procfs.join(folder).join(path))
+    }
+}
+
+/// The content of a file as it is now.
+pub fn read<'s>(file: &mut KeptFile, scratch: &'s mut Scratch) -> Result<&'s [u8], CollectError> {
+    file.read(scratch).map_err(|error| CollectError::io(file.path(), error))
+}
+
+/// The number that is all a file holds.
+pub fn read_number(file: &mut KeptFile, scratch: &mut Scratch) -> Result<u64, CollectError> {
+    let content = read(file, scratch)?;
+    parse_u64(content.trim_ascii())
+        .ok_or_else(|| CollectError::parse(file.path(), 1, "expected one whole number and nothing else"))
+}
+
+/// A file or a part of it that may be missing: `None` where it is not there.
+pub fn optional<T>(result: Result<T, CollectError>) -> Result<Option<T>, CollectError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(CollectError::NoData(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fake {
+    use agent_core::identity::Identity;
+    use agent_core::testing::FakeRoot;
+
+    use super::*;
+
+    /// A host whose files are below `proc`, `sys`, `root` and `udev` of a made-up root.
+    pub(crate) fn host(root: &FakeRoot) -> Host {
+        let [procfs, sysfs, rootfs, udev_data] =
+            ["proc", "sys", "root", "udev"].map(|folder| root.path().join(folder));
+        let identity = Identity { node_name: Some("node-1".to_owned()), node_id: None };
+        Host::new(Roots { procfs, sysfs, rootfs, udev_data }, SharedIdentity::new(identity))
+    }
+}

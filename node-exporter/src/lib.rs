@@ -1,0 +1,17 @@
+//! The host's metrics for Prometheus: node_exporter's names and flags, right inside a container, cheap.
+//!
+//! [`collectors::COLLECTORS`] lists everything that can be collected; each collector is one file of its name under
+//! `collectors/`. Flags, help, landing page and the check of `COLLECTORS.md` derive from that table.
+
+mod agent;
+mod build_info;
+pub mod collectors;
+pub mod duration;
+pub mod filter;
+pub mod flags;
+pub mod host;
+pub mod named;
+pub mod surroundings;
+pub mod table;
+
+pub use agent::NodeExporter;

@@ -1,0 +1,97 @@
+//! Families whose names the kernel gives: `/proc/meminfo`, `/proc/vmstat`, `/proc/net/netstat` and their like.
+
+use std::collections::HashMap;
+
+use regex::Regex;
+
+/// Names made from the kernel's words, made once and kept: no scrape matches or formats them again.
+///
+/// The kernel's words are a fixed set, so what is kept is bounded.
+#[derive(Debug)]
+pub struct Names {
+    prefix: &'static str,
+    suffix: &'static str,
+    help: &'static str,
+    wanted: Option<Regex>,
+    known: HashMap<Box<[u8]>, Option<Named>>,
+}
+
+/// The name and the HELP sentence of a family.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The full metric name.
+    pub name: String,
+    /// Its HELP sentence.
+    pub help: String,
+}
+
+impl Names {
+    /// Names are `prefix`, word, `suffix`; HELP is `help`, word and a full stop. Words that `wanted` does not find
+    /// are left out.
+    pub fn new(
+        prefix: &'static str,
+        suffix: &'static str,
+        help: &'static str,
+        wanted: Option<Regex>,
+    ) -> Self {
+        Self { prefix, suffix, help, wanted, known: HashMap::new() }
+    }
+
+    /// The family of a word of the kernel's; `None` where it is not wanted or no text.
+    pub fn get(&mut self, word: &[u8]) -> Option<&Named> {
+        if !self.known.contains_key(word) {
+            let named = self.make(word);
+            self.known.insert(word.into(), named);
+        }
+        self.known.get(word)?.as_ref()
+    }
+
+    fn make(&self, word: &[u8]) -> Option<Named> {
+        let word = std::str::from_utf8(word).ok()?;
+        if self.wanted.as_ref().is_some_and(|wanted| !wanted.is_match(word)) {
+            return None;
+        }
+        let mut name = String::from(self.prefix);
+        name.extend(
+            word.trim_end_matches(')').chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }),
+        );
+        name.push_str(self.suffix);
+        Some(Named { name, help: format!("{} {word}.", self.help) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn words_become_names_once() {
+        let mut names = Names::new("node_memory_", "_bytes", "Field", None);
+        let expected = Named {
+            name: "node_memory_Active_anon_bytes".to_owned(),
+            help: "Field Active(anon).".to_owned(),
+        };
+        assert_eq!(names.get(b"Active(anon)"), Some(&expected));
+        assert_eq!(names.get(b"Active(anon)"), Some(&expected));
+        assert_eq!(names.known.len(), 1);
+    }
+
+    #[test]
+    fn a_pattern_selects() {
+        let mut names = Names::new("node_vmstat_", "", "Field", Regex::new("^(oom_kill|pg.*fault)").ok());
+        assert!(names.get(b"pgmajfault").is_some());
+        assert!(names.get(b"nr_free_pages").is_none());
+        assert!(names.get(b"\xff").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_word_gives_a_valid_name_or_none(word: Vec<u8>) {
+            let mut names = Names::new("node_", "", "Field", None);
+            if let Some(named) = names.get(&word) {
+                prop_assert!(named.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+            }
+        }
+    }
+}

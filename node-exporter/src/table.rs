@@ -1,0 +1,44 @@
+//! Families with one sample per device, written metric by metric so that each family stays in one piece.
+
+use agent_core::exposition::{Exposition, Kind, Value};
+
+/// One family of a table and how a device's row gives its value; `None` leaves the sample out.
+#[derive(Debug)]
+pub struct Column<V: 'static> {
+    /// The full metric name.
+    pub name: &'static str,
+    /// Its HELP sentence.
+    pub help: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// The value in a row.
+    pub value: fn(&V) -> Option<Value>,
+}
+
+impl<V> Column<V> {
+    /// A counter.
+    pub const fn counter(name: &'static str, help: &'static str, value: fn(&V) -> Option<Value>) -> Self {
+        Self { name, help, kind: Kind::Counter, value }
+    }
+
+    /// A gauge.
+    pub const fn gauge(name: &'static str, help: &'static str, value: fn(&V) -> Option<Value>) -> Self {
+        Self { name, help, kind: Kind::Gauge, value }
+    }
+}
+
+/// Writes all columns of devices; `rows` gives each device's name for the label `device`, and its values.
+pub fn write_devices<'r, V: 'static, I: Iterator<Item = (&'r str, &'r V)>>(
+    out: &mut Exposition<'_>,
+    columns: &[Column<V>],
+    rows: impl Fn() -> I,
+) {
+    for column in columns {
+        let mut family = out.family(column.name, column.help, column.kind);
+        for (device, values) in rows() {
+            if let Some(value) = (column.value)(values) {
+                family.sample(&[("device", device)], value);
+            }
+        }
+    }
+}
