@@ -21,8 +21,11 @@ pub struct ContainerArgs {
     #[arg(long, value_name = "SOURCE", default_value = "auto")]
     source: String,
 
-    /// Address of the Docker Engine [default: DOCKER_HOST, else unix:///var/run/docker.sock]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        help = "Address of the Docker Engine [default: DOCKER_HOST, else unix:///var/run/docker.sock]"
+    )]
     docker: Option<String>,
 
     #[command(flatten)]

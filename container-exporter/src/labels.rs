@@ -23,7 +23,7 @@ pub const DEFAULT_LABELS: [&str; 10] = [
 pub struct LabelRules {
     mode: Mode,
     /// Keys beside the mode's own.
-    more: Vec<String>,
+    listed: Vec<String>,
 }
 
 /// `--store_container_labels`.
@@ -39,9 +39,9 @@ pub enum Mode {
 }
 
 impl LabelRules {
-    /// `more` are the keys of `--whitelisted_container_labels`.
-    pub fn new(mode: Mode, more: Vec<String>) -> Self {
-        Self { mode, more }
+    /// `listed` are the keys of `--whitelisted_container_labels`.
+    pub fn new(mode: Mode, listed: Vec<String>) -> Self {
+        Self { mode, listed }
     }
 
     /// The exported labels, keys already as label names, in a fixed order. Where two keys become the same name, the
@@ -67,7 +67,7 @@ impl LabelRules {
         match self.mode {
             Mode::All => true,
             Mode::Default if DEFAULT_LABELS.contains(&key) => true,
-            Mode::Default | Mode::Listed => self.more.iter().any(|k| k == key),
+            Mode::Default | Mode::Listed => self.listed.iter().any(|k| k == key),
         }
     }
 

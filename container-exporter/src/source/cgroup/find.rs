@@ -71,7 +71,7 @@ impl Finder {
         let told = told.unwrap_or_default();
         let usual = usual_places(&container.id, container.cgroup_parent.as_deref());
         let place = if self.root.join("cgroup.controllers").exists() {
-            self.first(&self.root, told.iter().filter(|m| m.controllers.is_empty()), &usual).map(Place::V2)
+            first(&self.root, told.iter().filter(|m| m.controllers.is_empty()), &usual).map(Place::V2)
         } else {
             self.find_v1(&told, &usual)
         };
@@ -81,7 +81,7 @@ impl Finder {
     fn find_v1(&self, told: &[Membership], usual: &[PathBuf]) -> Option<Place> {
         let folder = |controller: &str| {
             let told = told.iter().filter(|m| m.controllers.iter().any(|c| c == controller));
-            self.first(&self.root.join(controller), told, usual)
+            first(&self.root.join(controller), told, usual)
         };
         let (cpuacct, memory) = (folder("cpuacct"), folder("memory"));
         // One of them is enough to be worth it; what a kernel lacks has a path without files.
@@ -95,16 +95,12 @@ impl Finder {
             memory: or_absent(memory),
         }))
     }
+}
 
-    fn first<'a>(
-        &self,
-        mount: &Path,
-        told: impl Iterator<Item = &'a Membership>,
-        usual: &[PathBuf],
-    ) -> Option<PathBuf> {
-        let folders = told.map(|m| m.path.as_path()).chain(usual.iter().map(PathBuf::as_path));
-        folders.map(|folder| mount.join(folder)).find(|folder| folder.is_dir())
-    }
+/// The first folder under a mount that is there: what was told, else a usual place.
+fn first<'a>(mount: &Path, told: impl Iterator<Item = &'a Membership>, usual: &[PathBuf]) -> Option<PathBuf> {
+    let folders = told.map(|m| m.path.as_path()).chain(usual.iter().map(PathBuf::as_path));
+    folders.map(|folder| mount.join(folder)).find(|folder| folder.is_dir())
 }
 
 /// One line of `/proc/<pid>/cgroup`.
@@ -143,10 +139,11 @@ pub fn parse_proc_cgroup(bytes: &[u8], id: &str) -> Vec<Membership> {
 fn usual_places(id: &str, parent: Option<&str>) -> Vec<PathBuf> {
     let scope = format!("docker-{id}.scope");
     let mut places = Vec::with_capacity(3);
-    match parent.map(|parent| parent.trim_matches('/')) {
-        Some(slice) if slice.ends_with(".slice") => places.push(slice_folder(slice).join(&scope)),
-        Some(parent) => places.push(Path::new(parent).join(id)),
-        None => {}
+    if let Some(parent) = parent.map(|parent| parent.trim_matches('/')) {
+        places.push(match parent.strip_suffix(".slice") {
+            Some(slice) => slice_folder(slice).join(&scope),
+            None => Path::new(parent).join(id),
+        });
     }
     places.push(Path::new("docker").join(id));
     places.push(Path::new("system.slice").join(&scope));
@@ -154,8 +151,7 @@ fn usual_places(id: &str, parent: Option<&str>) -> Vec<PathBuf> {
 }
 
 /// systemd nests slices by the dashes in their names: `a-b.slice` is in `a.slice`.
-fn slice_folder(slice: &str) -> PathBuf {
-    let name = slice.strip_suffix(".slice").unwrap_or(slice);
+fn slice_folder(name: &str) -> PathBuf {
     let ends = name.match_indices('-').map(|(index, _)| index).filter(|index| *index > 0);
     let parents = ends.filter_map(|end| name.get(..end));
     parents.chain([name]).map(|part| format!("{part}.slice")).collect()
@@ -193,8 +189,8 @@ mod tests {
 
     #[test]
     fn places_of_both_drivers() {
-        assert_eq!(slice_folder("a-b-c.slice"), Path::new("a.slice/a-b.slice/a-b-c.slice"));
-        assert_eq!(slice_folder("lab.slice"), Path::new("lab.slice"));
+        assert_eq!(slice_folder("a-b-c"), Path::new("a.slice/a-b.slice/a-b-c.slice"));
+        assert_eq!(slice_folder("lab"), Path::new("lab.slice"));
         assert_eq!(usual_places("1", Some("/swarm-2"))[0], Path::new("swarm-2/1"));
         assert_eq!(
             usual_places("1", None),

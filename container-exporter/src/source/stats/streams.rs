@@ -44,7 +44,7 @@ async fn keep(desk: &Arc<Desk>, store: &Store, reopened: &Counter) {
             return;
         };
         tokio::select! {
-            changed = changes.changed() => if changed.is_err() { return },
+            result = changes.changed() => if result.is_err() { return },
             () = sleep_until(idle_at) => {}
         }
     }

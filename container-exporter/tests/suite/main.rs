@@ -1,0 +1,10 @@
+//! The exporter over recorded hosts, and its documents against its tables.
+
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod recording;
+#[cfg(test)]
+mod sources;
