@@ -60,7 +60,7 @@ impl Agent for ContainerExporter {
         if let Some(listen) = &config.listen {
             context.common.listen = vec![listen.clone()];
         }
-        let mut registry = Registry::default();
+        let mut registry = context.common.registry();
         let store = Store::default();
         let shared = Shared::new(
             store.clone(),

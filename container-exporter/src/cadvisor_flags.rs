@@ -116,3 +116,51 @@ impl CadvisorArgs {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agent_core::cli::CommonArgs;
+    use clap::{Command, FromArgMatches};
+
+    fn check(flags: &[&str]) -> Result<Cadvisor, ConfigErrors> {
+        let command = CommonArgs::augment_args(CadvisorArgs::augment_args(Command::new("x")));
+        let matches = command.try_get_matches_from([&["x"], flags].concat()).unwrap();
+        CadvisorArgs::from_arg_matches(&matches).unwrap().check(&matches)
+    }
+
+    #[test]
+    fn a_usual_command_line() {
+        let flags = ["--port=9102", "--logtostderr", "--docker_only=true", "--store_container_labels=false"];
+        let cadvisor = check(&flags).unwrap();
+        assert_eq!(cadvisor.listen.unwrap().given, ":9102");
+        assert_eq!(cadvisor.labels, LabelRules::new(Mode::Listed, Vec::new()));
+        assert_eq!(cadvisor.notices, [""; 0]);
+        assert!(check(&[]).unwrap().listen.is_none());
+        assert_eq!(check(&["--listen_ip=::1"]).unwrap().listen.unwrap().host, "::1");
+    }
+
+    #[test]
+    fn labels_are_listed_with_or_without_blanks() {
+        let cadvisor = check(&["--whitelisted_container_labels=a.b, c"]).unwrap();
+        assert_eq!(cadvisor.labels, LabelRules::new(Mode::Default, vec!["a.b".to_owned(), "c".to_owned()]));
+        let cadvisor = check(&["--store_container_labels"]).unwrap();
+        assert_eq!(cadvisor.labels, LabelRules::new(Mode::All, Vec::new()));
+    }
+
+    #[test]
+    fn flags_without_effect_say_so() {
+        let flags = ["--housekeeping_interval", "10s", "--logtostderr=false", "--docker_only=false"];
+        assert_eq!(check(&flags).unwrap().notices.len(), 3);
+    }
+
+    #[test]
+    fn all_errors_are_told_at_once() {
+        let error =
+            check(&["--port=http", "--docker_only=perhaps", "--logtostderr=maybe"]).unwrap_err().to_string();
+        assert_eq!(error.lines().count(), 3, "{error}");
+        let both = check(&["--port=1", "--web.listen-address=:2"]).unwrap_err().to_string();
+        assert!(both.contains("--port: `1` is given together with --web.listen-address"), "{both}");
+        assert!(check(&["--listen_ip=nowhere"]).is_err());
+    }
+}

@@ -55,7 +55,7 @@ impl Shared {
     }
 
     /// Asks the source for each running container in the order of their IDs.
-    pub fn each_running(&self, mut ask: impl FnMut(&mut dyn Source, &Container)) -> Running {
+    pub fn each_running(&self, mut ask: impl FnMut(&mut dyn Source, &Arc<Container>)) -> Running {
         let running = self.store.running();
         let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
         source.prepare(&running);
@@ -63,6 +63,21 @@ impl Shared {
             ask(source.as_mut(), container);
         }
         running
+    }
+
+    /// The containers that are there, for what needs no source. While the engine does not answer nobody tells of their
+    /// ends: then only those count that the source still has figures of.
+    pub fn present(&self) -> Vec<Arc<Container>> {
+        if self.store.engine().connected {
+            return self.store.running().to_vec();
+        }
+        let mut present = Vec::new();
+        self.each_running(|source, container| {
+            if source.cpu(container).is_some() {
+                present.push(Arc::clone(container));
+            }
+        });
+        present
     }
 
     /// A row of the machine, `id="/"`.

@@ -58,7 +58,7 @@ impl Collector for SpecCollector {
         let Self { shared, rows } = self;
         rows.clear();
         let v2 = shared.store.engine().cgroup_v2;
-        rows.extend(shared.store.running().iter().map(|container| {
+        rows.extend(shared.present().iter().map(|container| {
             let mut limits = container.limits;
             if v2 {
                 // cAdvisor reads the kernel's limit, which on version 2 is for swap alone.

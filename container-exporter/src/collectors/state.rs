@@ -52,7 +52,7 @@ impl Collector for StateCollector {
         let seen = shared.now();
         let boot = host.read_stat().ok().and_then(|stat| stat.boot_time).and_then(|t| i64::try_from(t).ok());
         rows.push(shared.root_row(Times { started: boot, seen }));
-        rows.extend(shared.store.running().iter().map(|container| {
+        rows.extend(shared.present().iter().map(|container| {
             let started = container.started_nanos.map(|nanos| nanos / 1_000_000_000);
             Row::of(container, Times { started, seen })
         }));
