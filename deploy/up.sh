@@ -30,6 +30,7 @@ ensure_secrets
 
 step "5/6 deployment"
 write_environment
+FAILED_BEFORE=$(failed_updates)
 deploy_stack
 
 step "6/6 waiting until it works"

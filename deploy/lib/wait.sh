@@ -17,6 +17,25 @@ unready_services() {
   done
 }
 
+# Of updates that the engine gave up or took back: service, and when and why.
+failed_updates() {
+  local name
+  services --format '{{.Name}}' | while read -r name; do
+    docker service inspect --format '{{.Spec.Name}} {{with .UpdateStatus}}{{.State}} {{json .}}{{end}}' "$name"
+  done | grep -E '^[^ ]+ (paused|rollback_paused|rollback_completed) ' || true
+}
+
+# An update of this run that was taken back is a failure, although all tasks run again.
+check_updates() {
+  local name state rest failed=()
+  while read -r name state rest; do
+    case $FAILED_BEFORE in *"$rest"*) continue ;; esac
+    say "    $name: $state $(sed -n 's/.*"Message":"\([^"]*\)".*/(\1)/p' <<<"$rest")"
+    failed+=("$name")
+  done < <(failed_updates)
+  [ ${#failed[@]} -eq 0 ] || { explain_failure "${failed[@]}"; die "the engine took back the update of ${failed[*]}: the new tasks did not run"; }
+}
+
 # until_true WHAT COMMAND…: tells every ten seconds what it is waiting for.
 until_true() {
   local what=$1 begin=$SECONDS told=$SECONDS
@@ -52,6 +71,7 @@ explain_failure() {
 wait_for_stack() {
   DEADLINE=$((SECONDS + WAIT_SECONDS))
   until_true "all tasks run" services_ready || { explain_failure; die "not all tasks run within WAIT_SECONDS=$WAIT_SECONDS"; }
+  check_updates
   if has_part logs; then
     until_true "Elasticsearch answers" elasticsearch_healthy ||
       { explain_failure "${STACK}_elasticsearch"; die "Elasticsearch is not healthy within WAIT_SECONDS=$WAIT_SECONDS: $WAITING_FOR"; }
@@ -79,23 +99,19 @@ ask() { # USER PASSWORD_FILE ARGUMENT…
 
 answers() { ask admin "$STATE/admin_password" -f -o /dev/null "$1" 2>/dev/null; }
 
-# The single number that a query returns, 0 for an empty answer.
-query() {
-  local out
-  out=$(ask admin "$STATE/admin_password" -f -G --data-urlencode "query=$1" \
-    "http://$ACCESS_HOST:${PROMETHEUS_PORT:-9090}/api/v1/query" 2>/dev/null) || return 1
-  case $out in *'"result":[]'*) echo 0 ;; *) sed -n 's/.*"value":\[[^,]*,"\([0-9.]*\)"\].*/\1/p' <<<"$out" ;; esac
-}
-
+# Asks for the targets themselves: series of tasks that are gone can live on in queries for minutes.
 targets_up() {
-  local job want got down
+  local job want got targets down
   WAITING_FOR="no answer on port ${PROMETHEUS_PORT:-9090}"
+  # One target a line, in the order in which Prometheus writes its fields.
+  targets=$(ask admin "$STATE/admin_password" -f "http://$ACCESS_HOST:${PROMETHEUS_PORT:-9090}/api/v1/targets?state=active" 2>/dev/null |
+    sed 's/"discoveredLabels"/\n&/g' | grep scrapePool) || return 1
   for job in prometheus:1 alertmanager:1 $(has_part agents && echo "node:$NODE_COUNT cadvisor:$NODE_COUNT") $(has_part logs && echo "log-router:$NODE_COUNT"); do
     want=${job#*:} job=${job%:*}
-    got=$(query "count(up{job=\"$job\"} == 1)") || return 1
-    if [ "${got:-0}" -lt "$want" ]; then WAITING_FOR="job $job: ${got:-0} of $want up"; return 1; fi
+    got=$(grep "\"scrapePool\":\"$job\"" <<<"$targets" | grep -c '"health":"up"' || true)
+    if [ "$got" -lt "$want" ]; then WAITING_FOR="job $job: $got of $want up"; return 1; fi
   done
-  down=$(query 'count(up == 0)') || return 1
-  WAITING_FOR="${down:-0} targets down"
-  [ "${down:-1}" = 0 ]
+  down=$(grep -vc '"health":"up"' <<<"$targets" || true)
+  WAITING_FOR="$down targets are not up"
+  [ "$down" = 0 ]
 }
