@@ -147,7 +147,8 @@ impl Engine {
 
     /// Starts a busybox container and returns its ID. `options` come before the image, `command` after it.
     pub fn busybox(&self, options: &[&str], command: &[&str]) -> String {
-        self.docker(&[&["run", "-d"], options, &[BUSYBOX], command].concat())
+        // busybox as PID 1 does not hear SIGTERM: no reason to wait ten seconds for each.
+        self.docker(&[&["run", "-d", "--stop-timeout", "1"], options, &[BUSYBOX], command].concat())
     }
 }
 

@@ -79,7 +79,7 @@ fn an_engine_restart_is_survived() {
     until(Duration::from_secs(20), "the series to end", || {
         ensure(!has(&exporter, "one"), exporter.metrics())
     });
-    assert!(exporter.metrics().contains("\nmachine_memory_bytes "), "what does not need the engine stays");
+    assert!(exporter.metrics().contains("\nmachine_memory_bytes"), "what does not need the engine stays");
     engine.resume();
     engine.busybox(&["--name", "two", "--network", "none"], &["sleep", "300"]);
     until(Duration::from_secs(30), "the new container", || ensure(has(&exporter, "two"), exporter.log()));

@@ -88,7 +88,7 @@ fn a_missing_engine_is_told_once_and_the_rest_is_served() {
         std::thread::sleep(Duration::from_secs(2));
         assert_eq!(agent.log().matches("does not answer").count(), 1, "{}", agent.log());
     }
-    assert!(containers.metrics().contains("\nmachine_memory_bytes "), "{}", containers.metrics());
+    assert!(containers.metrics().contains("\nmachine_memory_bytes"), "{}", containers.metrics());
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", router.pid())).expect("a running router");
     let files = limits.lines().find(|l| l.starts_with("Max open files")).expect("the limit of open files");
     let numbers: Vec<_> = files.split_whitespace().filter(|f| f.parse::<u64>().is_ok()).collect();
