@@ -13,6 +13,7 @@ promtool:prometheus
 amtool:prometheus-alertmanager
 prometheus-node-exporter:prometheus-node-exporter
 rsyslogd:rsyslog
+shellcheck:shellcheck
 curl:curl
 perl:perl
 tar:tar

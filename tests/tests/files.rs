@@ -81,6 +81,9 @@ fn prometheus_and_alertmanager_take_their_files() {
     for rule in rules {
         run("promtool", &["check", "rules", &rule.display().to_string()]);
     }
+    for test in fs::read_dir(deploy.join("prometheus/tests")).expect("rule tests").flatten() {
+        run("promtool", &["test", "rules", &test.path().display().to_string()]);
+    }
     // The paths inside are those of the container.
     let config = fs::read_to_string(deploy.join("prometheus/prometheus.yml")).expect("prometheus.yml");
     let folder = tempfile::tempdir().expect("a folder");
