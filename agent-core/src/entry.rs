@@ -117,11 +117,12 @@ enum Stop {
 }
 
 fn command<A: Agent>() -> Command {
-    let command = Command::new(A::NAME).version(A::VERSION).about(A::ABOUT).max_term_width(110).after_help(format!(
+    let command = Command::new(A::NAME).version(A::VERSION).max_term_width(110).after_help(format!(
         "`{} healthcheck` asks the running agent whether it answers.\nFlags may be written with one dash or two.",
         A::NAME
     ));
-    A::add_flags(CommonArgs::augment_args(A::Args::augment_args(command)))
+    // Last, because the documentation of a struct of flags would take its place.
+    A::add_flags(CommonArgs::augment_args(A::Args::augment_args(command))).about(A::ABOUT)
 }
 
 fn configure<A: Agent>(

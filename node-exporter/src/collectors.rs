@@ -111,7 +111,7 @@ pub const COLLECTORS: &[Spec] = &[
     Spec {
         name: "ipvs",
         default_on: true,
-        about: "the kernel's load balancer: traffic and backends",
+        about: "traffic and backends of the kernel's load balancer",
         reads: "P/1/net/ip_vs, P/1/net/ip_vs_stats",
         flags: ipvs::FLAGS,
         build: ipvs::build,
@@ -127,7 +127,7 @@ pub const COLLECTORS: &[Spec] = &[
     Spec {
         name: "mdadm",
         default_on: true,
-        about: "software RAID arrays: state, disks, progress of a resync",
+        about: "state, disks and resync of software RAID arrays",
         reads: "P/mdstat, S/block/md*/md",
         flags: &[],
         build: |_| Ok(Build::new(mdadm::Mdadm::new)),

@@ -80,7 +80,9 @@ pub fn add_flags(command: Command) -> Command {
 fn add_flag(command: Command, flag: &Flag) -> Command {
     let arg = Arg::new(flag.name).long(flag.name).aliases(flag.old_names).help(flag.help);
     match flag.takes {
-        Takes::Value { what, default } => command.arg(arg.value_name(what).default_value(default)),
+        Takes::Value { what, default } => {
+            command.arg(arg.value_name(what).default_value(default).hide_default_value(default.is_empty()))
+        }
         Takes::Values { what } => command.arg(arg.value_name(what).action(ArgAction::Append)),
         Takes::Switch { default } => {
             let state = if default { "on" } else { "off" };
@@ -99,6 +101,7 @@ fn add_switch(command: Command, name: &str, old_names: &'static [&'static str], 
         .require_equals(true)
         .value_name("BOOL")
         .value_parser(clap::builder::BoolishValueParser::new())
+        .hide_possible_values(true)
         .default_missing_value("true")
         .overrides_with_all([name.to_owned(), opposite.clone()])
         .help(help);

@@ -1,19 +1,20 @@
 //! Families whose names the kernel gives: `/proc/meminfo`, `/proc/vmstat`, `/proc/net/netstat` and their like.
 
-use std::collections::HashMap;
-
 use regex::Regex;
 
 /// Names made from the kernel's words, made once and kept: no scrape matches or formats them again.
 ///
-/// The kernel's words are a fixed set, so what is kept is bounded.
+/// The kernel writes the same words in the same order each time, so a word is looked for behind the one before. Its
+/// words are a fixed set, so what is kept is bounded.
 #[derive(Debug)]
 pub struct Names {
     prefix: &'static str,
     suffix: &'static str,
     help: &'static str,
     wanted: Option<Regex>,
-    known: HashMap<Box<[u8]>, Option<Named>>,
+    known: Vec<(Box<[u8]>, Option<Named>)>,
+    /// Where the next word is expected.
+    next: usize,
 }
 
 /// The name and the HELP sentence of a family.
@@ -34,16 +35,21 @@ impl Names {
         help: &'static str,
         wanted: Option<Regex>,
     ) -> Self {
-        Self { prefix, suffix, help, wanted, known: HashMap::new() }
+        Self { prefix, suffix, help, wanted, known: Vec::new(), next: 0 }
     }
 
     /// The family of a word of the kernel's; `None` where it is not wanted or no text.
     pub fn get(&mut self, word: &[u8]) -> Option<&Named> {
-        if !self.known.contains_key(word) {
-            let named = self.make(word);
-            self.known.insert(word.into(), named);
+        let is_word = |(known, _): &(Box<[u8]>, _)| **known == *word;
+        if !self.known.get(self.next).is_some_and(is_word) {
+            self.next = self.known.iter().position(is_word).unwrap_or_else(|| {
+                self.known.push((word.into(), self.make(word)));
+                self.known.len() - 1
+            });
         }
-        self.known.get(word)?.as_ref()
+        let (_, named) = self.known.get(self.next)?;
+        self.next += 1;
+        named.as_ref()
     }
 
     fn make(&self, word: &[u8]) -> Option<Named> {

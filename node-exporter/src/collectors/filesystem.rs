@@ -2,7 +2,9 @@
 
 mod mountinfo;
 mod statfs;
+mod table;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +12,14 @@ use std::time::Duration;
 use agent_core::collector::{CollectError, Collector};
 use agent_core::error::ConfigErrors;
 use agent_core::exposition::{Exposition, Kind, LabelBlock, Value};
-use agent_core::read::{KeptFile, Scratch};
 
 use self::mountinfo::{Mount, parse};
 use self::statfs::{Answer, Query, Space, Workers};
+use self::table::Table;
 use super::Build;
 use crate::filter::Filter;
 use crate::flags::{Flag, Given, Takes};
-use crate::host::{Host, read};
+use crate::host::Host;
 
 const MOUNT_POINTS_EXCLUDE: Flag = Flag::regex(
     "collector.filesystem.mount-points-exclude",
@@ -86,16 +88,12 @@ pub(super) fn build(given: Given<'_>) -> Result<Build, ConfigErrors> {
 
 #[derive(Debug)]
 struct Filesystem {
-    /// The host's mounts, and ours for where PID 1 cannot be seen.
-    host_mounts: KeptFile,
-    own_mounts: KeptFile,
+    table: Table,
     rootfs: PathBuf,
     settings: Settings,
     workers: Workers,
-    /// The text that `wanted` was made from; the table rarely changes.
-    known: Vec<u8>,
+    /// What the table says, made anew when it changes.
     wanted: Vec<Wanted>,
-    scratch: Scratch,
 }
 
 /// A mount that passes the filters.
@@ -107,6 +105,9 @@ struct Wanted {
     device: String,
     fs_type: String,
     mount_point: String,
+    /// `major:minor` of the device.
+    number: String,
+    /// What the table says; an answer can say so too.
     read_only: bool,
     /// Where statfs is called.
     path: Arc<Path>,
@@ -115,26 +116,20 @@ struct Wanted {
 impl Filesystem {
     fn new(host: &Host, settings: Settings) -> Self {
         Self {
-            host_mounts: host.procfs("1/mountinfo"),
-            own_mounts: host.procfs("self/mountinfo"),
+            table: Table::new(host),
             rootfs: host.roots.rootfs.clone(),
             workers: Workers::new(settings.timeout),
             settings,
-            known: Vec::new(),
             wanted: Vec::new(),
-            scratch: Scratch::default(),
         }
     }
 
     fn read_mounts(&mut self) -> Result<(), CollectError> {
-        let Self { host_mounts, own_mounts, scratch, .. } = self;
-        let text = match host_mounts.read(scratch) {
-            Ok(_) => scratch.content(),
-            Err(_) => read(own_mounts, scratch)?,
-        };
-        if text != self.known {
+        if let Some(text) = self.table.read_changed()? {
             self.wanted = select(text, &self.rootfs, &self.settings);
-            text.clone_into(&mut self.known);
+            let ext4 = self.wanted.iter().filter(|mount| mount.fs_type == "ext4");
+            let devices = ext4.map(|mount| mount.number.as_str()).collect();
+            self.table.watch_errors(&devices);
         }
         Ok(())
     }
@@ -168,8 +163,8 @@ fn write(out: &mut Exposition<'_>, mounts: &[Wanted], answers: &[Answer]) {
             }
         }
     };
-    write_all("node_filesystem_readonly", "Whether a file system is mounted read-only.", |mount, _| {
-        mount.read_only.into()
+    write_all("node_filesystem_readonly", "Whether a file system is mounted read-only.", |mount, answer| {
+        (mount.read_only || answer.is_read_only()).into()
     });
     write_all(
         "node_filesystem_device_error",
@@ -200,6 +195,7 @@ impl Wanted {
             device,
             fs_type,
             mount_point,
+            number: format!("{}:{}", mount.major, mount.minor),
             read_only: mount.read_only,
             path: path.into(),
         };
@@ -219,15 +215,19 @@ impl Wanted {
 /// The mounts to ask: of several on one mount point only the top-most, which is the one that answers there.
 fn select(mountinfo: &[u8], rootfs: &Path, settings: &Settings) -> Vec<Wanted> {
     let mounts: Vec<_> = parse(mountinfo).collect();
+    let topmost: HashMap<_, _> =
+        mounts.iter().enumerate().map(|(index, mount)| (&mount.point, index)).collect();
     let mut selected = Vec::new();
     for (index, mount) in mounts.iter().enumerate() {
-        let covered = mounts.iter().skip(index + 1).any(|later| later.point == mount.point);
+        if topmost.get(&mount.point) != Some(&index) {
+            continue;
+        }
         let place = mountinfo::below_root(&mount.point, rootfs);
         // Bytes that are no text are shown as the replacement character.
         let mount_point = place.to_string_lossy();
         let wanted = settings.mount_points.wants(&mount_point)
             && settings.types.wants(&String::from_utf8_lossy(mount.fs_type));
-        if wanted && !covered {
+        if wanted {
             let path = mountinfo::on_rootfs(&place, rootfs);
             selected.push(Wanted::new(mount, mount_point.into_owned(), &path));
         }

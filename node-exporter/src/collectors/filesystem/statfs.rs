@@ -17,6 +17,8 @@ use tracing::{debug, warn};
 
 /// A file system that answers at all does so in microseconds; after this, another thread takes over what is left.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// `ST_RDONLY` in the flags of statfs.
+const READ_ONLY: u64 = 1;
 /// Enough for one system call.
 const STACK_BYTES: usize = 64 * 1024;
 
@@ -28,6 +30,7 @@ pub(super) struct Space {
     pub(super) available: u64,
     pub(super) files: u64,
     pub(super) files_free: u64,
+    pub(super) read_only: bool,
 }
 
 /// What came of asking.
@@ -39,6 +42,11 @@ pub(super) enum Answer {
 }
 
 impl Answer {
+    /// Whether the file system says that it is read-only, which it can become without a change of its mounts.
+    pub(super) fn is_read_only(&self) -> bool {
+        matches!(self, Self::Space(Space { read_only: true, .. }))
+    }
+
     /// The label value that tells of a failure.
     pub(super) fn error(&self) -> Option<Cow<'static, str>> {
         match self {
@@ -77,6 +85,7 @@ fn ask(path: &Path) -> Answer {
                 available: numbers.f_bavail.wrapping_mul(unit),
                 files: numbers.f_files,
                 files_free: numbers.f_ffree,
+                read_only: numbers.f_flags.cast_unsigned() & READ_ONLY != 0,
             })
         }
         Err(errno) => Answer::Failed(errno),
@@ -216,7 +225,7 @@ fn work(shared: &Shared) {
 mod tests {
     use super::*;
 
-    const SPACE: Space = Space { size: 1, free: 1, available: 1, files: 1, files_free: 1 };
+    const SPACE: Space = Space { size: 1, free: 1, available: 1, files: 1, files_free: 1, read_only: false };
 
     fn query(path: &str, ask: fn(&Path) -> Answer) -> Query {
         Query { path: Path::new(path).into(), ask }
