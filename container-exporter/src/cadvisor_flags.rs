@@ -9,38 +9,40 @@ use clap::{ArgMatches, Args};
 
 use crate::labels::{LabelRules, Mode};
 
+// Not `next_help_heading`: that would hold for the core's flags too.
+const HEADING: &str = "cAdvisor's flags";
+
 /// Flags as cAdvisor has them. As in Go, a switch takes its value only after `=`.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "cAdvisor's flags")]
 pub struct CadvisorArgs {
     /// Port to listen on, instead of --web.listen-address
-    #[arg(long, value_name = "PORT")]
+    #[arg(help_heading = HEADING, long, value_name = "PORT")]
     port: Option<String>,
 
     /// IP address to listen on, instead of --web.listen-address
-    #[arg(long = "listen_ip", value_name = "IP")]
+    #[arg(help_heading = HEADING, long = "listen_ip", value_name = "IP")]
     listen_ip: Option<String>,
 
     /// Export all labels of containers (true) or only whitelisted ones (false) [default: those of Swarm and Compose]
-    #[arg(long = "store_container_labels", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+    #[arg(help_heading = HEADING, long = "store_container_labels", value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     store_container_labels: Option<String>,
 
     /// More container labels to export, separated by commas
-    #[arg(long = "whitelisted_container_labels", value_name = "KEYS", value_delimiter = ',')]
+    #[arg(help_heading = HEADING, long = "whitelisted_container_labels", value_name = "KEYS", value_delimiter = ',')]
     whitelisted_container_labels: Vec<String>,
 
     /// Only containers and the machine, no other cgroups: always so
-    #[arg(long = "docker_only", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+    #[arg(help_heading = HEADING, long = "docker_only", value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     docker_only: Option<String>,
 
     /// No effect: figures are read at the moment of the scrape
-    #[arg(long = "housekeeping_interval", value_name = "DURATION")]
+    #[arg(help_heading = HEADING, long = "housekeeping_interval", value_name = "DURATION")]
     housekeeping_interval: Option<String>,
 
     /// Log to standard error: always so
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(help_heading = HEADING, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     logtostderr: Option<String>,
 }
 

@@ -56,8 +56,12 @@ impl Host {
         Ok(parse_meminfo(self.scratch.read(&self.procfs.join("meminfo"))?))
     }
 
-    /// The host's interfaces: those of its first process.
+    /// The host's interfaces: those of its first process. None where that is this process, in a container without
+    /// the host's `/proc`: its interfaces are not the host's.
     pub fn read_interfaces(&mut self) -> io::Result<Vec<Interface>> {
+        if self.procfs == Path::new("/proc") && std::process::id() == 1 {
+            return Ok(Vec::new());
+        }
         read_interfaces(&self.procfs, 1, &mut self.scratch)
     }
 }

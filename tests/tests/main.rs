@@ -9,6 +9,7 @@
 )]
 
 mod conservation;
+mod container_exporter;
 mod containers;
 mod files;
 mod formats;

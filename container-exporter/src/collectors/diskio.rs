@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use agent_core::cli::PathArgs;
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, LabelBlock};
 use agent_core::read::{Scratch, fields, lines, parse_u64};
@@ -37,10 +38,10 @@ const USAGE: &[M] = &[
 ];
 const USAGE_HELP: &str = "Bytes moved from or to a device, by operation.";
 
-const UNACCOUNTED: &[Metric<bool>] = &[Metric::<bool>::gauge(
+const UNACCOUNTED: &[Metric<Option<bool>>] = &[Metric::<Option<bool>>::gauge(
     "container_exporter_blkio_unaccounted",
     "1 if this kernel does not count block I/O by cgroup (version 1, no limit ever set), so that series are absent.",
-    |unaccounted| number(Some(u64::from(*unaccounted))),
+    |unaccounted| number(unaccounted.map(u64::from)),
 )
 .from("v1 root blkio.throttle.io_service_bytes_recursive against /proc/diskstats", "as with cgroup")];
 
@@ -84,28 +85,33 @@ impl Collector for DiskIoCollector {
             row.labels.extend([("major", major.to_string()), ("minor", minor.to_string())]);
         }
         write(out, USAGE, rows);
-        let sample = rows.is_empty() && is_unaccounted(&shared.paths.sysfs, &shared.paths.procfs, scratch);
+        let PathArgs { sysfs, procfs, .. } = &shared.paths;
+        let sample = if rows.is_empty() { is_unaccounted(sysfs, procfs, scratch) } else { Some(false) };
         write(out, UNACCOUNTED, &[Row { block: Arc::clone(nothing), labels: Vec::new(), sample }]);
         Ok(())
     }
 }
 
 /// Recent kernels begin to count on cgroup version 1 only when some limit is set for the first time: until then even
-/// the root cgroup has no device, while the disks have been busy since boot.
-fn is_unaccounted(sysfs: &Path, procfs: &Path, scratch: &mut Scratch) -> bool {
-    let blkio = sysfs.join("fs/cgroup/blkio");
+/// the root cgroup has no device, while the disks have been busy since boot. `None` where that cannot be known.
+fn is_unaccounted(sysfs: &Path, procfs: &Path, scratch: &mut Scratch) -> Option<bool> {
+    let cgroup = sysfs.join("fs/cgroup");
+    if cgroup.join("cgroup.controllers").exists() {
+        return Some(false);
+    }
+    let blkio = cgroup.join("blkio");
     // Only the real root has this file; a container without the host's /sys sees its own cgroup there.
     if !blkio.join("release_agent").exists() {
-        return false;
+        return None;
     }
     let counted = |scratch: &mut Scratch, file: &str| {
         scratch
             .read(&blkio.join(file))
             .is_ok_and(|bytes| lines(bytes).any(|line| !line.starts_with(b"Total")))
     };
-    !counted(scratch, "blkio.throttle.io_service_bytes_recursive")
-        && !counted(scratch, "blkio.bfq.io_service_bytes_recursive")
-        && scratch.read(&procfs.join("diskstats")).is_ok_and(parse_any_io)
+    let counts = counted(scratch, "blkio.throttle.io_service_bytes_recursive")
+        || counted(scratch, "blkio.bfq.io_service_bytes_recursive");
+    Some(!counts && scratch.read(&procfs.join("diskstats")).is_ok_and(parse_any_io))
 }
 
 /// Whether `/proc/diskstats` (`major minor name reads ...`) has a device that was read from.
@@ -122,7 +128,7 @@ mod tests {
     const FILE: &str = "sys/fs/cgroup/blkio/blkio.throttle.io_service_bytes_recursive";
     const BUSY: &str = " 254       0 vda 96405 13519 8877274 52701 36165 52384 7832736 21050 0 14320 74919\n";
 
-    fn unaccounted(root: &FakeRoot) -> bool {
+    fn unaccounted(root: &FakeRoot) -> Option<bool> {
         is_unaccounted(&root.path().join("sys"), &root.path().join("proc"), &mut Scratch::default())
     }
 
@@ -130,16 +136,18 @@ mod tests {
     fn an_idle_counter_beside_a_busy_disk() {
         let root = FakeRoot::new();
         root.file("proc/diskstats", BUSY);
-        assert!(!unaccounted(&root), "version 2");
         root.file(FILE, "Total 0\n");
-        assert!(!unaccounted(&root), "not the root");
+        assert_eq!(unaccounted(&root), None, "not the root");
         root.file("sys/fs/cgroup/blkio/release_agent", "\n");
-        assert!(unaccounted(&root));
+        assert_eq!(unaccounted(&root), Some(true));
         root.file("proc/diskstats", " 254 0 vda 0 0 0 0 0 0\n");
-        assert!(!unaccounted(&root));
+        assert_eq!(unaccounted(&root), Some(false));
         root.file("proc/diskstats", BUSY);
         root.file(FILE, "254:0 Read 4096\nTotal 4096\n");
-        assert!(!unaccounted(&root));
+        assert_eq!(unaccounted(&root), Some(false));
+        root.file(FILE, "Total 0\n");
+        root.file("sys/fs/cgroup/cgroup.controllers", "io\n");
+        assert_eq!(unaccounted(&root), Some(false), "version 2");
     }
 
     proptest! {

@@ -40,6 +40,8 @@ struct Desk {
 #[derive(Debug, Default)]
 struct State {
     newest: HashMap<String, Arc<StatsSample>>,
+    /// Whether streams are kept, or about to be.
+    open: bool,
     last_scrape: Option<Instant>,
 }
 
@@ -70,24 +72,25 @@ impl Desk {
         self.lock().newest.remove(id);
     }
 
-    fn clear(&self) {
-        self.lock().newest.clear();
-    }
-
-    /// When streams may be closed; `None` before the first scrape.
-    fn idle_at(&self) -> Option<Instant> {
-        self.lock().last_scrape.map(|last| last + IDLE)
+    /// Closes where nobody has scraped for a while; else says when that may be so.
+    fn close_if_idle(&self, now: Instant) -> Option<Instant> {
+        let mut state = self.lock();
+        let idle_at = state.last_scrape.map(|last| last + IDLE).filter(|at| *at > now);
+        if idle_at.is_none() {
+            state.open = false;
+            state.newest.clear();
+        }
+        idle_at
     }
 
     /// Notes a scrape; where the streams were closed, opens them and waits for their first samples.
     fn scrape(&self, running: &Running) {
-        let now = Instant::now();
         let mut state = self.lock();
-        let open = state.last_scrape.is_some_and(|last| now < last + IDLE);
-        state.last_scrape = Some(now);
-        if open || running.is_empty() {
+        state.last_scrape = Some(Instant::now());
+        if state.open || running.is_empty() {
             return;
         }
+        state.open = true;
         self.wake.notify_one();
         let incomplete = |state: &mut State| running.iter().any(|c| !state.newest.contains_key(&c.id));
         let _samples = self.arrived.wait_timeout_while(state, FIRST_SAMPLES, incomplete);
@@ -122,5 +125,35 @@ impl Source for StatsSource {
 
     fn processes(&mut self, container: &Container) -> Option<Processes> {
         self.newest(container)?.processes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::labels::LabelRules;
+
+    fn running(ids: &[&str]) -> Running {
+        let container = |id: &&str| {
+            let inspect = serde_json::from_value(serde_json::json!({"Id": id})).unwrap();
+            Arc::new(Container::from_inspect(&inspect, &LabelRules::default()).unwrap())
+        };
+        ids.iter().map(container).collect()
+    }
+
+    #[tokio::test]
+    async fn streams_open_when_there_is_something_and_close_when_nobody_asks() {
+        let desk = Arc::new(Desk::default());
+        desk.scrape(&running(&[]));
+        assert!(!desk.lock().open, "nothing to stream yet");
+        let other = Arc::clone(&desk);
+        let scrape = tokio::task::spawn_blocking(move || other.scrape(&running(&["a"])));
+        desk.wake.notified().await;
+        desk.put("a", StatsSample::default());
+        scrape.await.unwrap();
+        let now = Instant::now();
+        assert!(desk.close_if_idle(now).is_some_and(|at| at > now) && desk.lock().open);
+        assert_eq!(desk.close_if_idle(now + IDLE), None);
+        assert!(!desk.lock().open && desk.lock().newest.is_empty());
     }
 }

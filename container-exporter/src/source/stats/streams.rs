@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent_core::backoff::Backoff;
 use agent_core::docker::bollard::errors::Error;
@@ -10,7 +10,7 @@ use agent_core::docker::bollard::query_parameters::StatsOptionsBuilder;
 use agent_core::prometheus::metrics::counter::Counter;
 use futures_util::StreamExt;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 use tracing::debug;
 
 use super::Desk;
@@ -28,7 +28,6 @@ pub(super) async fn run(desk: Arc<Desk>, store: Store, reopened: Counter) {
         desk.wake.notified().await;
         debug!("opening stats streams");
         keep(&desk, &store, &reopened).await;
-        desk.clear();
         debug!("nobody scrapes: stats streams closed");
     }
 }
@@ -40,12 +39,10 @@ async fn keep(desk: &Arc<Desk>, store: &Store, reopened: &Counter) {
     loop {
         let running = Arc::clone(&changes.borrow_and_update());
         streams.follow(&running, desk, store, reopened);
-        let Some(idle_at) = desk.idle_at().map(Instant::from_std).filter(|at| *at > Instant::now()) else {
-            return;
-        };
+        let Some(idle_at) = desk.close_if_idle(Instant::now()) else { return };
         tokio::select! {
             result = changes.changed() => if result.is_err() { return },
-            () = sleep_until(idle_at) => {}
+            () = sleep_until(idle_at.into()) => {}
         }
     }
 }

@@ -1,0 +1,173 @@
+//! container-exporter on a real engine: what the sources say, what events change, what is kept open, and a command
+//! line or an engine that is wrong.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Duration;
+
+use e2e::agent::{Agent, binary};
+use e2e::engine::Engine;
+use e2e::http;
+use e2e::wait::{ensure, until};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn exporter(engine: &Engine, source: &str) -> Agent {
+    let docker = format!("--docker={}", engine.host());
+    Agent::start("container-exporter", &[&docker, &format!("--source={source}")], &[])
+}
+
+/// The samples of a family prefix that carry a container's name, without the other labels of the container.
+fn samples(metrics: &str, family: &str, name: &str) -> BTreeSet<String> {
+    let label = format!("name=\"{name}\"");
+    metrics
+        .lines()
+        .filter(|line| line.starts_with(family))
+        .filter_map(|line| Some(line.split_once('{')?.0.to_owned() + line.split_once(&label)?.1))
+        .collect()
+}
+
+/// Waits until a container is told of; its samples.
+fn wait_for(exporter: &Agent, family: &str, name: &str) -> BTreeSet<String> {
+    until(LIMIT, name, || {
+        let metrics = exporter.metrics();
+        let found = samples(&metrics, family, name);
+        ensure(!found.is_empty(), metrics)?;
+        Ok(found)
+    })
+}
+
+#[test]
+fn both_sources_say_the_same() {
+    let engine = Engine::start("same", 30);
+    let limits = ["--memory", "64m", "--memory-reservation", "32m", "--cpus", "0.2", "--pids-limit", "50"];
+    let options = [&["--name", "still", "--network", "none"], &limits[..]].concat();
+    engine.busybox(&options, &["sh", "-c", "timeout 2 sh -c 'while :; do :; done'; exec sleep 1000"]);
+    let (cgroup, stats) = (exporter(&engine, "cgroup"), exporter(&engine, "stats"));
+    until(LIMIT, "equal samples", || {
+        let files = samples(&cgroup.metrics(), "container_", "still");
+        let stream = samples(&stats.metrics(), "container_", "still");
+        ensure(stream.len() > 20, format!("{stream:#?}"))?;
+        let family = |line: &String| line.split(['{', ',', '}']).next().unwrap_or_default().to_owned();
+        let only: BTreeSet<_> = files.difference(&stream).map(family).collect();
+        // The clock, and what Docker's statistics do not have.
+        let allowed = ["container_last_seen", "container_memory_swap", "container_processes"];
+        ensure(only.iter().all(|name| allowed.contains(&name.as_str())), format!("{only:?}"))?;
+        let quota = "container_cpu_cfs_throttled_periods_total} 0";
+        ensure(!stream.contains(quota), "throttled")
+    });
+}
+
+#[test]
+fn a_network_is_told_once() {
+    let engine = Engine::start("nets", 31);
+    engine.busybox(&["--name", "own"], &["sleep", "1000"]);
+    engine.busybox(&["--name", "host", "--network", "host"], &["sleep", "1000"]);
+    engine.busybox(&["--name", "none", "--network", "none"], &["sleep", "1000"]);
+    engine.busybox(&["--name", "guest", "--network", "container:own"], &["sleep", "1000"]);
+    for source in ["cgroup", "stats"] {
+        let exporter = exporter(&engine, source);
+        for name in ["own", "host", "none", "guest"] {
+            let memory = wait_for(&exporter, "container_memory_usage_bytes", name);
+            assert_eq!(memory.len(), 1);
+            let network = samples(&exporter.metrics(), "container_network_receive_bytes_total", name);
+            assert_eq!(network.len(), usize::from(name == "own"), "{source} {name}: {network:?}");
+        }
+    }
+}
+
+#[test]
+fn events_change_what_is_told() {
+    let engine = Engine::start("events", 32);
+    let id = engine.busybox(&["--name", "first", "--network", "none"], &["sleep", "1000"]);
+    let exporter = exporter(&engine, "cgroup");
+    let start = wait_for(&exporter, "container_start_time_seconds", "first");
+    engine.docker(&["rename", "first", "second"]);
+    wait_for(&exporter, "container_memory_usage_bytes", "second");
+    assert_eq!(samples(&exporter.metrics(), "container_", "first"), BTreeSet::new());
+    engine.docker(&["update", "--memory", "96m", "--memory-swap", "128m", "--cpus", "0.3", &id]);
+    for line in ["container_spec_memory_limit_bytes} 100663296", "container_spec_cpu_quota} 30000"] {
+        until(LIMIT, line, || {
+            let all = samples(&exporter.metrics(), "container_", "second");
+            ensure(all.contains(line), format!("{all:#?}"))
+        });
+    }
+    engine.docker(&["pause", &id]);
+    assert_eq!(exporter.sample("container_exporter_containers{state=\"paused\"} "), "1");
+    assert!(
+        !samples(&exporter.metrics(), "container_memory_rss", "second").is_empty(),
+        "it still has memory"
+    );
+    engine.docker(&["unpause", &id]);
+    std::thread::sleep(Duration::from_secs(1));
+    engine.docker(&["restart", "-t", "0", &id]);
+    until(LIMIT, "the new start", || {
+        let again = samples(&exporter.metrics(), "container_start_time_seconds", "second");
+        ensure(again != start && !again.is_empty(), format!("{again:?}"))?;
+        ensure(!samples(&exporter.metrics(), "container_cpu_usage", "second").is_empty(), "its cgroup")
+    });
+    engine.docker(&["rm", "-f", &id]);
+    until(LIMIT, "the end of all its series", || {
+        let left = samples(&exporter.metrics(), "container_", "second");
+        ensure(left.is_empty(), format!("{left:?}"))
+    });
+}
+
+/// What a process has open.
+fn open_files(agent: &Agent) -> Vec<String> {
+    let links = fs::read_dir(format!("/proc/{}/fd", agent.pid())).expect("its descriptors");
+    let target = |link: fs::DirEntry| fs::read_link(link.path()).ok();
+    links.flatten().filter_map(target).map(|path| path.display().to_string()).collect()
+}
+
+#[test]
+fn cgroup_files_stay_open_and_network_namespaces_do_not() {
+    let engine = Engine::start("open", 33);
+    let id = engine.busybox(&["--name", "kept"], &["sleep", "1000"]);
+    let exporter = exporter(&engine, "cgroup");
+    wait_for(&exporter, "container_network_receive_bytes_total", "kept");
+    let open = open_files(&exporter);
+    assert!(open.iter().any(|path| path.contains(&id)), "{open:?}");
+    assert!(!open.iter().any(|path| path.contains("/net/")), "{open:?}");
+    engine.docker(&["rm", "-f", &id]);
+    until(LIMIT, "the end of its series", || {
+        let left = samples(&exporter.metrics(), "container_", "kept");
+        ensure(left.is_empty(), format!("{left:?}"))
+    });
+    let open = open_files(&exporter);
+    assert!(!open.iter().any(|path| path.contains(&id)), "{open:?}");
+}
+
+#[test]
+fn without_an_engine_the_machine_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("none.sock").display().to_string();
+    let exporter = Agent::start("container-exporter", &[&format!("--docker=unix://{socket}")], &[]);
+    assert_eq!(exporter.sample("container_exporter_docker_connected "), "0");
+    assert_eq!(exporter.sample("container_scrape_error "), "1");
+    let metrics = exporter.metrics();
+    for start in
+        ["machine_memory_bytes", "container_cpu_usage_seconds_total{id=\"/\"", "container_last_seen{id=\"/\""]
+    {
+        assert!(metrics.lines().any(|line| line.starts_with(start)), "{start}");
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    let log = exporter.log();
+    assert_eq!(log.lines().filter(|line| line.contains(&socket)).count(), 1, "{log}");
+    assert_eq!(http::get(&exporter.url("/-/ready")).expect("an answer").status, 503);
+    assert_eq!(http::get(&exporter.url("/healthz")).expect("an answer").status, 200);
+}
+
+#[test]
+fn all_that_is_wrong_with_a_command_line_is_told_at_once() {
+    let flags = ["-source=magic", "--docker=ssh://x", "--docker_only=perhaps", "--log.level=loud"];
+    let output =
+        std::process::Command::new(binary("container-exporter")).args(flags).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    for flag in
+        ["--source: `magic`", "--docker: `ssh://x`", "--docker_only: `perhaps`", "--log.level: `loud`"]
+    {
+        assert!(text.contains(flag), "{text}");
+    }
+}
