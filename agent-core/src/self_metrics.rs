@@ -1,6 +1,10 @@
 //! What every agent says of itself: who and where it is, and `process_*`.
 
-use procfs::process::{LimitValue, Process};
+use std::{fs, io};
+
+use procfs::FromRead;
+use procfs::process::Stat;
+use rustix::process::{Resource, getrlimit};
 
 use crate::exposition::{Exposition, Kind};
 use crate::identity::Identity;
@@ -35,11 +39,10 @@ fn present<'a>(labels: &[(&'a str, Option<&'a str>)]) -> Vec<(&'a str, &'a str)>
     labels.iter().filter_map(|(key, value)| Some((*key, (*value)?))).collect()
 }
 
-/// Writes the usual `process_*` families from `/proc/self`.
+/// Writes the usual `process_*` families.
 pub fn write_process(out: &mut Exposition<'_>) {
-    let Ok(process) = Process::myself() else { return };
     let ticks = procfs::ticks_per_second() as f64;
-    if let Ok(stat) = process.stat() {
+    if let Ok(stat) = Stat::from_file("/proc/self/stat") {
         let cpu = (stat.utime + stat.stime) as f64 / ticks;
         out.counter("process_cpu_seconds_total", "CPU time of this process, user and system.", cpu);
         let resident = stat.rss * procfs::page_size();
@@ -50,15 +53,23 @@ pub fn write_process(out: &mut Exposition<'_>) {
             out.gauge("process_start_time_seconds", "Unix time at which this process began.", start);
         }
     }
-    if let Ok(count) = process.fd_count() {
-        out.gauge("process_open_fds", "Descriptors that this process has open.", count as u64);
+    if let Ok(count) = count_open_files() {
+        out.gauge("process_open_fds", "Descriptors that this process has open.", count);
     }
-    if let Ok(limits) = process.limits() {
-        if let LimitValue::Value(limit) = limits.max_open_files.soft_limit {
-            out.gauge("process_max_fds", "Descriptors that this process may have open.", limit);
-        }
-        if let LimitValue::Value(limit) = limits.max_address_space.soft_limit {
-            out.gauge("process_virtual_memory_max_bytes", "Address space that this process may have.", limit);
-        }
+    // An absent limit is unlimited.
+    if let Some(limit) = getrlimit(Resource::Nofile).current {
+        out.gauge("process_max_fds", "Descriptors that this process may have open.", limit);
+    }
+    if let Some(limit) = getrlimit(Resource::As).current {
+        out.gauge("process_virtual_memory_max_bytes", "Address space that this process may have.", limit);
+    }
+}
+
+/// Since Linux 6.2 the folder's size is the count; before, its entries must be counted.
+fn count_open_files() -> io::Result<u64> {
+    let folder = "/proc/self/fd";
+    match fs::metadata(folder)?.len() {
+        0 => Ok(fs::read_dir(folder)?.count() as u64),
+        count => Ok(count),
     }
 }

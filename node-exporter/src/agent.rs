@@ -13,7 +13,7 @@ use agent_core::prometheus::registry::Registry;
 use agent_core::service::{Readiness, Service};
 use clap::{ArgMatches, Args, Command};
 
-use crate::collectors::{Build, COLLECTORS, Spec};
+use crate::collectors::{Build, COLLECTORS};
 use crate::flags::{Given, add_flags};
 use crate::host::{Host, Roots};
 use crate::{build_info, surroundings};
@@ -134,7 +134,7 @@ fn parse_enabled(list: &str) -> Result<BTreeSet<&str>, ConfigError> {
     if unknown.is_empty() {
         return Ok(names);
     }
-    let known: Vec<_> = COLLECTORS.iter().map(Spec::name).collect();
+    let known: Vec<_> = COLLECTORS.iter().map(|spec| spec.name).collect();
     Err(ConfigError::new(
         "--collectors.enabled",
         list,

@@ -47,11 +47,6 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// Its name.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
     /// The flag that switches it on, without dashes.
     pub fn switch(&self) -> String {
         format!("collector.{}", self.name)

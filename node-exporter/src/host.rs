@@ -1,5 +1,7 @@
 //! Where the host's kernel files are.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use agent_core::collector::CollectError;
@@ -46,10 +48,10 @@ impl Host {
     pub fn new(roots: Roots, identity: SharedIdentity) -> Self {
         let visible = roots.procfs.join("1/net/dev").exists();
         let network = if visible { Network::Host } else { Network::Own };
-        // Without the right to read the links (ptrace rules) a difference is assumed: what is read then is right
-        // in either case.
-        let namespace = |process: &str| std::fs::read_link(roots.procfs.join(process).join("ns/net")).ok();
-        let equal = namespace("1").is_some_and(|first| Some(first) == namespace("self"));
+        // Each namespace has inodes of its own, and everybody may see them; `ns/net` needs the right to trace PID 1.
+        let inode =
+            |process: &str| fs::metadata(roots.procfs.join(process).join("net/dev")).ok().map(|m| m.ino());
+        let equal = inode("1").is_some_and(|first| Some(first) == inode("self"));
         Self { foreign_network: visible && !equal, roots, network, identity }
     }
 

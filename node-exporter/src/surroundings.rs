@@ -28,8 +28,8 @@ pub fn report(host: &Host, places: &Places) {
     match host.network {
         Network::Host => info!(foreign = host.foreign_network, "reading the network of the host (PID 1)"),
         Network::Own => warn!(
-            "reading our own network: PID 1 is not visible in --path.procfs (hidepid?); run in the host's network or \
-             let us see PID 1"
+            "reading our own network: PID 1 is not visible in --path.procfs (hidepid?); let us see it or run in the \
+             network of the host"
         ),
     }
 }

@@ -47,10 +47,10 @@ impl Collector for Conntrack {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
         let limit = read_number(&mut self.limit, &mut self.scratch)?;
         let statistics = optional(read(&mut self.statistics, &mut self.scratch))?.map(parse);
-        let host_entries = statistics.as_ref().and_then(|s| s.entries).filter(|_| self.foreign_network);
-        let entries = match host_entries {
-            Some(entries) => Some(entries),
-            None => optional(read_number(&mut self.count, &mut self.scratch))?,
+        let entries = if self.foreign_network {
+            statistics.as_ref().and_then(|statistics| statistics.entries)
+        } else {
+            optional(read_number(&mut self.count, &mut self.scratch))?
         };
         if let Some(entries) = entries {
             out.gauge("node_nf_conntrack_entries", "Connections that are tracked now.", entries);
