@@ -111,3 +111,29 @@ pub(crate) mod fake {
         Host::new(Roots { procfs, sysfs, rootfs, udev_data }, SharedIdentity::new(identity))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use agent_core::testing::FakeRoot;
+
+    use super::*;
+
+    #[test]
+    fn network_namespaces_are_told_apart() {
+        let root = FakeRoot::new();
+        let seen = |root: &FakeRoot| {
+            let host = fake::host(root);
+            (host.network, host.foreign_network)
+        };
+        assert_eq!(seen(&root), (Network::Own, false));
+        root.file("proc/1/net/dev", "");
+        root.file("proc/7/net/dev", "");
+        symlink("7", root.path().join("proc/self")).unwrap();
+        assert_eq!(seen(&root), (Network::Host, true));
+        fs::remove_file(root.path().join("proc/self")).unwrap();
+        symlink("1", root.path().join("proc/self")).unwrap();
+        assert_eq!(seen(&root), (Network::Host, false));
+    }
+}
