@@ -1,0 +1,155 @@
+//! The parts put together: the engine's containers, and for each route a reader, a queue and a delivery.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_core::cli::CommonDefaults;
+use agent_core::collector::{CollectorSet, Entry};
+use agent_core::docker::watch;
+use agent_core::entry::{Agent, Context, Environment};
+use agent_core::error::{ConfigErrors, RunError};
+use agent_core::prometheus::registry::Registry;
+use agent_core::server::{Route as Endpoint, reply};
+use agent_core::service::{Readiness, Service};
+use agent_core::shutdown::CancellationToken;
+use clap::ArgMatches;
+use hyper::StatusCode;
+use tokio::sync::watch as latest;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::config::{Config, RouterArgs, unsupported_variables};
+use crate::container::own::own_container_id;
+use crate::delivery::SharedPositions;
+use crate::inventory::{self, Inventory, LeftAlone};
+use crate::metrics::{Metrics, Routes};
+use crate::pipeline::Pipeline;
+use crate::position::store::{Positions, StateError, StateFolder};
+use crate::route::Route;
+use crate::time;
+
+/// How long lines that are under way may still take after a stop; a Swarm kills after 10 s.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// The agent.
+#[derive(Debug)]
+pub struct LogRouter;
+
+impl Agent for LogRouter {
+    const NAME: &'static str = "log-router";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const ABOUT: &'static str = "Ships the lines of this node's containers to syslog receivers and Elasticsearch, in logspout's place.";
+    type Args = RouterArgs;
+    type Config = Config;
+
+    fn defaults(environment: &Environment) -> CommonDefaults {
+        let host = environment.get("HTTP_BIND_ADDRESS").unwrap_or_default();
+        let (listen_origin, port) = match (environment.get("PORT"), environment.get("HTTP_PORT")) {
+            (Some(port), _) => ("PORT", port),
+            (None, Some(port)) => ("HTTP_PORT", port),
+            (None, None) => ("HTTP_BIND_ADDRESS", "80"),
+        };
+        CommonDefaults { listen: format!("{host}:{port}"), listen_origin, node_meta: false }
+    }
+
+    fn configure(
+        args: RouterArgs,
+        _: &ArgMatches,
+        environment: &Environment,
+    ) -> Result<Config, ConfigErrors> {
+        args.check(environment)
+    }
+
+    async fn run(config: Config, context: Context) -> Result<(), RunError> {
+        config.identity.report();
+        for variable in unsupported_variables(&context.environment) {
+            warn!(variable, "this variable of logspout has no meaning here; see OUTPUTS.md");
+        }
+        if config.routes.is_empty() {
+            warn!("there are no routes: give URIs as an argument or in ROUTE_URIS");
+        }
+        let readiness = Readiness::default();
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let state = open_state(config.state_path.as_deref(), &readiness)?;
+        let containers = watch_containers(&config, &context, &readiness);
+        let not_before = config.start.not_before(time::now());
+        info!(routes = config.routes.len(), start = %config.start, "routing");
+
+        let mut pipelines = JoinSet::new();
+        let give_up = CancellationToken::new();
+        let mut shown = Vec::new();
+        for (route, sink) in config.routes {
+            let metrics = metrics.route(&route.to_string());
+            shown.push(metrics.clone());
+            let positions = load_positions(state.as_ref(), &route)?;
+            let pipeline = Pipeline { route, sink, metrics, positions, not_before };
+            pipelines.spawn(pipeline.run(containers.clone(), context.shutdown.clone(), give_up.clone()));
+        }
+        let service = Service {
+            agent: Self::NAME,
+            version: Self::VERSION,
+            collectors: CollectorSet::new(
+                "log_router",
+                vec![Entry::new("routes", move || Box::new(Routes(shown.clone())))],
+                Vec::new(),
+            ),
+            registry,
+            readiness,
+            identity: config.identity,
+            routes: vec![Endpoint::new("/health", |_| async {
+                // What logspout answers.
+                reply(StatusCode::OK, "text/plain; charset=utf-8", "Healthy!\n")
+            })],
+        };
+        let served = service.serve(&context).await;
+        // Also where serving failed: nothing runs on unseen.
+        context.shutdown.cancel();
+        drain(pipelines, &give_up).await;
+        served
+    }
+}
+
+fn open_state(path: Option<&Path>, readiness: &Readiness) -> Result<Option<StateFolder>, RunError> {
+    let Some(path) = path else {
+        warn!("--state.path=none: a restart begins by --start again");
+        return Ok(None);
+    };
+    let folder = StateFolder::open(path).map_err(|error| RunError::Other(error.to_string()))?;
+    readiness.ready("state");
+    Ok(Some(folder))
+}
+
+fn load_positions(state: Option<&StateFolder>, route: &Route) -> Result<SharedPositions, RunError> {
+    let file = state.map(|folder| folder.file(&route.key(), "positions.json"));
+    Positions::load(file, &route.to_string())
+        .map(SharedPositions::new)
+        .map_err(|error: StateError| RunError::Other(error.to_string()))
+}
+
+fn watch_containers(
+    config: &Config,
+    context: &Context,
+    readiness: &Readiness,
+) -> latest::Receiver<Arc<Inventory>> {
+    let own_id = own_container_id(Path::new("/"));
+    let left_alone = LeftAlone { exclusions: config.exclusions.clone(), own_id };
+    let changes = watch(config.docker.clone(), context.shutdown.clone());
+    let (sender, containers) = latest::channel(Arc::default());
+    tokio::spawn(inventory::keep(changes, sender, left_alone, config.identity.clone(), readiness.clone()));
+    containers
+}
+
+async fn drain(mut pipelines: JoinSet<()>, give_up: &CancellationToken) {
+    let timer = give_up.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(DRAIN).await;
+        timer.cancel();
+    });
+    while let Some(result) = pipelines.join_next().await {
+        if let Err(error) = result {
+            warn!(%error, "a route ended with an error");
+        }
+    }
+}

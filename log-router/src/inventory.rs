@@ -1,0 +1,189 @@
+//! Which containers there are now: the engine's changes folded into one list that every route looks at.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use agent_core::docker::bollard::Docker;
+use agent_core::docker::{Change, Lifecycle};
+use agent_core::identity::SharedIdentity;
+use agent_core::service::Readiness;
+use tokio::sync::{mpsc, watch};
+use tracing::info;
+
+use crate::container::Container;
+use crate::container::exclude::Exclusions;
+
+/// What is known at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    /// By full ID; without those that are left alone on every route.
+    pub containers: HashMap<String, Arc<Container>>,
+    /// The engine, once it answered.
+    pub docker: Option<Docker>,
+    /// Whether the list is complete: a container that is not in it is gone.
+    pub listed: bool,
+}
+
+/// Which containers are left alone on every route.
+#[derive(Debug, Clone, Default)]
+pub struct LeftAlone {
+    /// By label or by their own wish.
+    pub exclusions: Exclusions,
+    /// The router's own container.
+    pub own_id: Option<String>,
+}
+
+impl LeftAlone {
+    fn has(&self, container: &Container) -> bool {
+        self.own_id.as_ref() == Some(&container.id) || self.exclusions.excludes(container)
+    }
+}
+
+/// Folds changes into the inventory until there are no more.
+pub async fn keep(
+    mut changes: mpsc::Receiver<Change>,
+    inventory: watch::Sender<Arc<Inventory>>,
+    left_alone: LeftAlone,
+    identity: SharedIdentity,
+    readiness: Readiness,
+) {
+    readiness.waiting("containers", "the engine has not listed them yet");
+    while let Some(change) = changes.recv().await {
+        match &change {
+            Change::Connected(engine) => identity.complete(engine.node_name(), engine.node_id()),
+            Change::Listed(_) => readiness.ready("containers"),
+            Change::Disconnected => readiness.waiting("containers", "the engine does not answer"),
+            Change::Started(_) | Change::Lifecycle { .. } => {}
+        }
+        inventory.send_if_modified(|inventory| Arc::make_mut(inventory).apply(change, &left_alone));
+    }
+}
+
+impl Inventory {
+    /// Takes in a change; false where it changes nothing.
+    fn apply(&mut self, change: Change, left_alone: &LeftAlone) -> bool {
+        match change {
+            Change::Connected(engine) => {
+                self.docker = Some(engine.docker);
+                true
+            }
+            Change::Disconnected => false,
+            Change::Listed(containers) => {
+                let before = std::mem::take(&mut self.containers);
+                for container in containers.into_iter().filter_map(Container::from_inspect) {
+                    self.add(container, &before, left_alone);
+                }
+                let changed = !self.listed || self.containers != before;
+                self.listed = true;
+                changed
+            }
+            Change::Started(container) => Container::from_inspect(*container).is_some_and(|container| {
+                let before = self.containers.clone();
+                self.add(container, &before, left_alone);
+                self.containers != before
+            }),
+            Change::Lifecycle { id, what, .. } => self.apply_lifecycle(&id, what),
+        }
+    }
+
+    fn add(
+        &mut self,
+        container: Container,
+        before: &HashMap<String, Arc<Container>>,
+        left_alone: &LeftAlone,
+    ) {
+        if left_alone.has(&container) {
+            return;
+        }
+        let known = before.get(&container.id);
+        let container = match known {
+            Some(known) => container.after(known),
+            None => container,
+        };
+        let unchanged = known.filter(|known| ***known == container).map(Arc::clone);
+        self.containers.insert(container.id.clone(), unchanged.unwrap_or_else(|| Arc::new(container)));
+    }
+
+    fn apply_lifecycle(&mut self, id: &str, what: Lifecycle) -> bool {
+        match what {
+            Lifecycle::Removed => self.containers.remove(id).is_some(),
+            Lifecycle::Died { .. } => self.change(id, |container| container.running = false),
+            Lifecycle::Renamed(name) => {
+                info!(container.id = id, name, "a container was renamed");
+                self.change(id, |container| container.name = name)
+            }
+            _ => false,
+        }
+    }
+
+    fn change(&mut self, id: &str, change: impl FnOnce(&mut Container)) -> bool {
+        let Some(container) = self.containers.get_mut(id) else { return false };
+        change(Arc::make_mut(container));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agent_core::docker::Container as Inspected;
+    use agent_core::docker::bollard::models::{ContainerConfig, ContainerState};
+
+    fn inspected(id: &str, pid: i64) -> Inspected {
+        Inspected {
+            id: Some(id.to_owned()),
+            name: Some(format!("/{id}")),
+            state: Some(ContainerState {
+                pid: Some(pid),
+                running: Some(pid > 0),
+                ..ContainerState::default()
+            }),
+            ..Inspected::default()
+        }
+    }
+
+    fn apply(inventory: &mut Inventory, change: Change) -> bool {
+        let left_alone = LeftAlone { own_id: Some("own".to_owned()), ..LeftAlone::default() };
+        inventory.apply(change, &left_alone)
+    }
+
+    fn lifecycle(id: &str, what: Lifecycle) -> Change {
+        Change::Lifecycle { id: id.to_owned(), time_nanos: 0, what }
+    }
+
+    #[test]
+    fn changes_are_folded_in() {
+        let mut inventory = Inventory::default();
+        assert!(apply(&mut inventory, Change::Listed(vec![inspected("a", 1), inspected("own", 2)])));
+        assert_eq!(inventory.containers.keys().collect::<Vec<_>>(), ["a"], "our own container is left out");
+        assert!(apply(&mut inventory, Change::Started(Box::new(inspected("b", 3)))));
+        assert!(!apply(&mut inventory, Change::Started(Box::new(inspected("b", 3)))), "told twice");
+        assert!(apply(&mut inventory, lifecycle("b", Lifecycle::Renamed("c".to_owned()))));
+        assert!(apply(&mut inventory, lifecycle("b", Lifecycle::Died { exit_code: Some(0) })));
+        let b = &inventory.containers["b"];
+        assert_eq!((b.name.as_str(), b.running, b.pid), ("c", false, 3));
+        assert!(apply(&mut inventory, lifecycle("a", Lifecycle::Removed)));
+        assert!(!apply(&mut inventory, lifecycle("a", Lifecycle::Removed)));
+        assert!(!apply(&mut inventory, lifecycle("b", Lifecycle::Paused)));
+    }
+
+    #[test]
+    fn an_ended_container_keeps_its_process_id() {
+        let mut inventory = Inventory::default();
+        apply(&mut inventory, Change::Listed(vec![inspected("a", 7)]));
+        apply(&mut inventory, Change::Listed(vec![inspected("a", 0)]));
+        assert_eq!(inventory.containers["a"].pid, 7);
+    }
+
+    #[test]
+    fn containers_that_ask_for_it_are_left_out() {
+        let mut quiet = inspected("q", 1);
+        quiet.config = Some(ContainerConfig {
+            env: Some(vec!["LOGSPOUT=ignore".to_owned()]),
+            ..ContainerConfig::default()
+        });
+        let mut inventory = Inventory::default();
+        apply(&mut inventory, Change::Listed(vec![quiet]));
+        assert!(inventory.containers.is_empty() && inventory.listed);
+    }
+}

@@ -1,0 +1,66 @@
+//! One route from its containers to its receiver: a reader, a queue, a delivery, and the positions.
+
+use std::sync::Arc;
+
+use agent_core::shutdown::CancellationToken;
+use tokio::sync::{mpsc, watch};
+use tracing::warn;
+
+use crate::delivery::{self, SharedPositions};
+use crate::inventory::Inventory;
+use crate::metrics::RouteMetrics;
+use crate::reader;
+use crate::route::Route;
+use crate::sink::{Link, Sink};
+use crate::source::assemble::Wanted;
+
+/// Batches that wait for the sink beside the one it is working on.
+const QUEUE: usize = 1;
+
+/// One route at work.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// Where lines go and whose.
+    pub route: Route,
+    /// What takes them there.
+    pub sink: Box<dyn Sink>,
+    /// The route's counters.
+    pub metrics: RouteMetrics,
+    /// How far each log is delivered.
+    pub positions: SharedPositions,
+    /// The oldest lines that are wanted of an unknown log, in nanoseconds of Unix time.
+    pub not_before: i64,
+}
+
+impl Pipeline {
+    /// Works until `shutdown` is cancelled and everything read is delivered, or until `give_up` is cancelled.
+    pub async fn run(
+        self,
+        containers: watch::Receiver<Arc<Inventory>>,
+        shutdown: CancellationToken,
+        give_up: CancellationToken,
+    ) {
+        let Self { route, sink, metrics, positions, not_before } = self;
+        let (batches, queue) = mpsc::channel(QUEUE);
+        let settings = reader::Settings {
+            wanted: Wanted { streams: route.filter.streams(), not_before },
+            filter: route.filter.clone(),
+            linger: sink.linger(),
+            positions: positions.clone(),
+            metrics: metrics.clone(),
+        };
+        let delivered = CancellationToken::new();
+        let saving = tokio::spawn(delivery::save_positions(positions.clone(), delivered.clone()));
+        let reading = tokio::spawn(reader::run(settings, containers, batches, shutdown));
+        let link = Link::new(route.to_string(), metrics);
+        delivery::run(queue, sink, link, positions, give_up).await;
+        reading.abort();
+        delivered.cancel();
+        if let Err(error) = saving.await {
+            warn!(%error, "positions may not be written");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! One container on one route: its source, when to look at it next, and its end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tracing::{debug, info, warn};
+
+use super::{BATCH_BYTES, Settings};
+use crate::container::Container;
+use crate::inventory::Inventory;
+use crate::metrics::Containers;
+use crate::record::Batch;
+use crate::source::json_file::Buffers;
+use crate::source::{NoSource, Source, Tallies};
+
+/// After a look that brought something.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
+/// After many looks that brought nothing.
+const LONGEST_INTERVAL_RUNNING: Duration = Duration::from_millis(500);
+/// Where nothing is expected: the container has ended, and the engine tells when it starts again.
+pub(super) const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
+/// An ended container's log is complete after this many looks that brought nothing.
+const QUIET_LOOKS: u32 = 2;
+
+/// One container's log.
+#[derive(Debug)]
+pub(super) struct Tail {
+    container: Arc<Container>,
+    state: State,
+    due: Instant,
+    interval: Duration,
+    /// Looks in a row that brought nothing.
+    quiet: u32,
+    /// The engine does not know the container any more.
+    gone: bool,
+    /// The last look failed.
+    failing: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Closed,
+    Open(Source),
+    Unreadable,
+    /// Gone, and everything of it is read.
+    Over,
+}
+
+impl Tail {
+    pub(super) fn new(container: Arc<Container>) -> Self {
+        Self {
+            container,
+            state: State::Closed,
+            due: Instant::now(),
+            interval: SHORTEST_INTERVAL,
+            quiet: 0,
+            gone: false,
+            failing: false,
+        }
+    }
+
+    /// When to look at it.
+    pub(super) fn due(&self) -> Instant {
+        self.due
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// Takes in what the engine says of the container now.
+    pub(super) fn update(&mut self, container: &Arc<Container>) {
+        if Arc::ptr_eq(&self.container, container) {
+            return;
+        }
+        if matches!(self.state, State::Unreadable) && container.started != self.container.started {
+            self.state = State::Closed;
+        }
+        self.container = Arc::clone(container);
+        self.look_soon();
+    }
+
+    pub(super) fn container_is_gone(&mut self) {
+        if !self.gone {
+            self.gone = true;
+            self.look_soon();
+        }
+    }
+
+    fn look_soon(&mut self) {
+        self.due = Instant::now();
+        self.interval = SHORTEST_INTERVAL;
+        self.quiet = 0;
+    }
+
+    pub(super) fn count(&self, containers: &mut Containers) {
+        match &self.state {
+            State::Open(Source::JsonFile(_)) => containers.files += 1,
+            State::Open(Source::Api(_)) => containers.api += 1,
+            State::Unreadable => containers.unreadable += 1,
+            State::Closed | State::Over => {}
+        }
+    }
+
+    /// Reads what there is; true where the batch is full and there is more.
+    pub(super) fn look(
+        &mut self,
+        settings: &Settings,
+        inventory: &Inventory,
+        wake: &Arc<Notify>,
+        buffers: &mut Buffers,
+        batch: &mut Batch,
+    ) -> bool {
+        self.open(settings, inventory, wake);
+        let State::Open(source) = &mut self.state else {
+            if self.gone {
+                self.end(batch);
+            }
+            self.wait();
+            return false;
+        };
+        let progress = match source.poll(&self.container, buffers, batch, BATCH_BYTES) {
+            Ok(progress) => {
+                self.failing = false;
+                progress
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.failing, true) {
+                    warn!(container.name = self.container.name, %error, "a log cannot be read; trying again");
+                }
+                self.wait();
+                return false;
+            }
+        };
+        report(source.take_tallies(), &self.container, settings);
+        if progress.read {
+            self.quiet = 0;
+            self.interval = SHORTEST_INTERVAL;
+        } else {
+            self.quiet = self.quiet.saturating_add(1);
+            if self.quiet >= QUIET_LOOKS && (self.gone || !self.container.running) {
+                source.finish(&self.container, batch);
+                if self.gone && source.is_exhausted() {
+                    self.end(batch);
+                }
+            }
+        }
+        self.wait();
+        progress.more
+    }
+
+    /// Keeps hold of what may vanish, without reading.
+    pub(super) fn hold(&mut self, settings: &Settings, inventory: &Inventory, wake: &Arc<Notify>) {
+        self.open(settings, inventory, wake);
+        if let State::Open(source) = &mut self.state {
+            // Errors are told by the next look.
+            let _told_later = source.hold();
+        }
+    }
+
+    fn open(&mut self, settings: &Settings, inventory: &Inventory, wake: &Arc<Notify>) {
+        if !matches!(self.state, State::Closed) || self.gone {
+            return;
+        }
+        let position = settings.positions.get(&self.container.id);
+        let opened = Source::open(
+            &self.container,
+            settings.wanted,
+            position.as_ref(),
+            inventory.docker.as_ref(),
+            wake,
+        );
+        self.state = match opened {
+            Ok(source) => {
+                debug!(container.name = self.container.name, source = source.name(), "reading");
+                State::Open(source)
+            }
+            Err(NoSource::NotYet) => State::Closed,
+            Err(NoSource::Unreadable) => {
+                warn!(
+                    container.name = self.container.name,
+                    container.driver = self.container.driver,
+                    "this log driver cannot be read"
+                );
+                State::Unreadable
+            }
+        };
+    }
+
+    fn end(&mut self, batch: &mut Batch) {
+        debug!(container.name = self.container.name, "the container is gone and its log is read");
+        batch.mark_gone(&self.container.id);
+        self.state = State::Over;
+    }
+
+    fn wait(&mut self) {
+        self.due = Instant::now() + self.interval;
+        let longest = if self.container.running || self.gone || self.quiet <= QUIET_LOOKS {
+            LONGEST_INTERVAL_RUNNING
+        } else {
+            LONGEST_INTERVAL
+        };
+        self.interval = (self.interval * 3 / 2).min(longest);
+    }
+}
+
+/// Counts and tells what went wrong.
+fn report(tallies: Tallies, container: &Container, settings: &Settings) {
+    let metrics = &settings.metrics;
+    for gap in tallies.gaps {
+        warn!(container.name, reason = gap.reason(), "lines of a log may be missing");
+        metrics.gap(gap.reason());
+    }
+    if tallies.damaged > 0 {
+        warn!(container.name, records = tallies.damaged, "damaged records of a log are left out");
+        metrics.dropped("damaged", tallies.damaged);
+    }
+    if tallies.lines.too_old > 0 {
+        info!(container.name, lines = tallies.lines.too_old, "lines older than --start allows are left out");
+        metrics.dropped("too_old", tallies.lines.too_old);
+    }
+    metrics.split.inc_by(tallies.lines.split);
+}

@@ -1,0 +1,169 @@
+//! A line as a document: the fields that Logstash's syslog input gives, and `docker.*`.
+
+use agent_core::identity::SharedIdentity;
+use serde::Serialize;
+
+use crate::container::Container;
+use crate::priority::Priority;
+use crate::record::{Batch, Line, Stream};
+use crate::sink::syslog::format::sanitized;
+use crate::time::Utc;
+
+const SERVICE_LABELS: [&str; 2] = ["com.docker.swarm.service.name", "com.docker.compose.service"];
+const TASK_LABELS: [&str; 1] = ["com.docker.swarm.task.name"];
+const STACK_LABELS: [&str; 2] = ["com.docker.stack.namespace", "com.docker.compose.project"];
+
+/// Writes documents; what is the same for all lines of a container is rendered once a batch.
+#[derive(Debug)]
+pub(super) struct Events {
+    identity: SharedIdentity,
+    /// By [`Line::container_index`].
+    rendered: Vec<Vec<u8>>,
+}
+
+#[derive(Serialize)]
+struct ByContainer<'a> {
+    host: &'a str,
+    logsource: &'a str,
+    program: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<String>,
+    docker: Docker<'a>,
+}
+
+#[derive(Serialize)]
+struct Docker<'a> {
+    container_id: &'a str,
+    container_name: &'a str,
+    image: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<&'a str>,
+}
+
+impl Events {
+    /// The node's name is asked for with each batch: it may become known later.
+    pub(super) fn new(identity: SharedIdentity) -> Self {
+        Self { identity, rendered: Vec::new() }
+    }
+
+    /// Renders the containers of a batch.
+    pub(super) fn begin(&mut self, batch: &Batch) {
+        self.rendered = vec![Vec::new(); batch.containers()];
+        for line in batch.lines() {
+            if let Some(rendered) = self.rendered.get_mut(line.container_index).filter(|r| r.is_empty()) {
+                *rendered = render(line.container, self.identity.get().node_name.as_deref());
+            }
+        }
+    }
+
+    /// Appends the action line and the document.
+    pub(super) fn write(&self, line: &Line<'_>, out: &mut Vec<u8>) {
+        let time = Utc::from_nanos(line.time);
+        out.extend_from_slice(b"{\"create\":{\"_index\":\"");
+        write_index(&time, out);
+        out.extend_from_slice(b"\",\"_id\":\"");
+        write_id(line, out);
+        out.extend_from_slice(b"\"}}\n");
+        self.write_document(line, out);
+        out.push(b'\n');
+    }
+
+    /// Appends the document.
+    pub(super) fn write_document(&self, line: &Line<'_>, out: &mut Vec<u8>) {
+        let time = Utc::from_nanos(line.time);
+        let priority = Priority::of(line);
+        out.extend_from_slice(b"{\"message\":");
+        write_json(&String::from_utf8_lossy(line.text), out);
+        out.extend_from_slice(b",\"@version\":\"1\",\"@timestamp\":\"");
+        // Milliseconds, as Logstash has them; the two below sort to the nanosecond.
+        time.write_rfc3339(3, out);
+        for name in ["timestamp8601", "timestamp"] {
+            out.extend_from_slice(b"\",\"");
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":\"");
+            time.write_rfc3339(9, out);
+        }
+        out.push(b'"');
+        for (name, value) in [
+            ("priority", priority.value()),
+            ("severity", priority.severity()),
+            ("facility", priority.facility()),
+        ] {
+            write_key(name, out);
+            out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        }
+        for (name, label) in
+            [("severity_label", priority.severity_label()), ("facility_label", priority.facility_label())]
+        {
+            write_key(name, out);
+            write_json(label, out);
+        }
+        out.push(b',');
+        // Rendered as an object of its own: without its opening brace it ends ours.
+        out.extend_from_slice(
+            self.rendered.get(line.container_index).and_then(|r| r.get(1..)).unwrap_or(b"}"),
+        );
+    }
+}
+
+fn render(container: &Container, node: Option<&str>) -> Vec<u8> {
+    let label = |names: &[&str]| names.iter().find_map(|name| container.label(name));
+    let logsource = sanitized(node.unwrap_or(&container.hostname), container);
+    let fields = ByContainer {
+        host: node.unwrap_or(&logsource),
+        logsource: &logsource,
+        program: &container.name,
+        pid: (container.pid > 0).then(|| container.pid.to_string()),
+        docker: Docker {
+            container_id: &container.id,
+            container_name: &container.name,
+            image: &container.image,
+            service: label(&SERVICE_LABELS),
+            task: label(&TASK_LABELS),
+            stack: label(&STACK_LABELS),
+            node,
+        },
+    };
+    serde_json::to_vec(&fields).unwrap_or_default()
+}
+
+/// `logstash-2016.10.19`, by the day of the line in UTC.
+pub(super) fn write_index(time: &Utc, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"logstash-");
+    time.write_date(b'.', out);
+}
+
+/// Follows from the line alone, sorts by time, and differs for equal texts at equal times.
+pub(super) fn write_id(line: &Line<'_>, out: &mut Vec<u8>) {
+    for shift in (0..16).rev() {
+        let digit = (line.time >> (shift * 4)) & 15;
+        out.push(b"0123456789abcdef".get(usize::try_from(digit).unwrap_or(0)).copied().unwrap_or(b'0'));
+    }
+    out.push(b'-');
+    out.extend_from_slice(line.container.short_id().as_bytes());
+    out.extend_from_slice(match line.stream {
+        Stream::Stdout => b"-o",
+        Stream::Stderr => b"-e",
+    });
+    out.extend_from_slice(itoa::Buffer::new().format(line.ordinal).as_bytes());
+}
+
+fn write_key(name: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+fn write_json(text: &str, out: &mut Vec<u8>) {
+    // A Vec has no errors of its own, and text always has a JSON form.
+    let _infallible: Result<(), serde_json::Error> = serde_json::to_writer(out, text);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+use std::sync::Arc;
+
+use agent_core::identity::Identity;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// 2016-10-19T23:14:19Z
+const TIME: i64 = 1_476_918_859_000_000_000;
+
+const BOOK: &str = "time=\"2016-10-19T23:14:19Z\" level=info msg=\"listening on [::]:5000\" go.version=go1.6.3 \
+                    instance.id=87c31e30-a747-4f70-b7c2-396dd80eb47b version=v2.5.1 ";
+
+fn registry() -> Container {
+    Container {
+        id: "c51c177bd308aaaa".to_owned(),
+        name: "registry.1.abszmuwq8k3d7comu5041z2mc".to_owned(),
+        image: "registry:2".to_owned(),
+        hostname: "c51c177bd308".to_owned(),
+        pid: 4833,
+        ..Container::default()
+    }
+}
+
+fn written(container: Container, node: Option<&str>, stream: Stream, text: &[u8]) -> (Value, Value) {
+    let mut batch = Batch::default();
+    batch.push(&Arc::new(container), stream, TIME, 2, text);
+    let identity = Identity { node_name: node.map(str::to_owned), node_id: None };
+    let mut events = Events::new(SharedIdentity::new(identity));
+    events.begin(&batch);
+    let mut out = Vec::new();
+    events.write(&batch.get(0).unwrap(), &mut out);
+    let mut parts = out.split(|byte| *byte == b'\n').map(|part| serde_json::from_slice(part).ok());
+    (parts.next().unwrap().unwrap(), parts.next().unwrap().unwrap())
+}
+
+#[test]
+fn the_books_line_gives_the_books_event() {
+    let (action, event) = written(registry(), None, Stream::Stdout, BOOK.as_bytes());
+    assert_eq!(
+        action,
+        json!({"create": {"_index": "logstash-2016.10.19", "_id": "147f11e090c52e00-c51c177bd308-o2"}})
+    );
+    assert_eq!(
+        event,
+        json!({
+            "message": BOOK,
+            "@version": "1",
+            "@timestamp": "2016-10-19T23:14:19.000Z",
+            "host": "c51c177bd308",
+            "priority": 14,
+            "timestamp8601": "2016-10-19T23:14:19.000000000Z",
+            "timestamp": "2016-10-19T23:14:19.000000000Z",
+            "logsource": "c51c177bd308",
+            "program": "registry.1.abszmuwq8k3d7comu5041z2mc",
+            "pid": "4833",
+            "severity": 6,
+            "facility": 1,
+            "facility_label": "user-level",
+            "severity_label": "Informational",
+            "docker": {
+                "container_id": "c51c177bd308aaaa",
+                "container_name": "registry.1.abszmuwq8k3d7comu5041z2mc",
+                "image": "registry:2"
+            }
+        })
+    );
+}
+
+#[test]
+fn standard_error_is_an_error() {
+    let (_, event) = written(registry(), Some("node_1"), Stream::Stderr, b"x");
+    for (field, expected) in [
+        ("priority", json!(11)),
+        ("severity", json!(3)),
+        ("severity_label", json!("Error")),
+        ("host", json!("node_1")),
+        ("logsource", json!("node-1")),
+    ] {
+        assert_eq!(event[field], expected, "{field}");
+    }
+}
+
+#[test]
+fn a_swarms_labels_become_fields() {
+    let labels = [
+        ("com.docker.swarm.service.name", "proxy_proxy"),
+        ("com.docker.swarm.task.name", "proxy_proxy.1.abc"),
+        ("com.docker.stack.namespace", "proxy"),
+    ];
+    let labels = labels.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let (_, event) = written(Container { labels, pid: 0, ..registry() }, Some("node1"), Stream::Stdout, b"x");
+    let docker = &event["docker"];
+    assert_eq!(
+        (&docker["service"], &docker["task"], &docker["stack"], &docker["node"]),
+        (&json!("proxy_proxy"), &json!("proxy_proxy.1.abc"), &json!("proxy"), &json!("node1"))
+    );
+    assert!(event.get("pid").is_none(), "no process, no pid");
+}
+
+#[test]
+fn any_bytes_make_a_document() {
+    for (text, expected) in [
+        (&b"\"quoted\" \\ \t\0\x1b[31m"[..], "\"quoted\" \\ \t\0\u{1b}[31m"),
+        (b"bad \xff byte", "bad \u{fffd} byte"),
+        (b"", ""),
+    ] {
+        assert_eq!(written(registry(), None, Stream::Stdout, text).1["message"], expected);
+    }
+}

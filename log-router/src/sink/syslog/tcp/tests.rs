@@ -1,0 +1,123 @@
+use std::sync::Arc;
+
+use agent_core::identity::Identity;
+use agent_core::identity::SharedIdentity;
+use agent_core::prometheus::registry::Registry;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::container::Container;
+use crate::metrics::Metrics;
+use crate::record::Stream;
+use crate::sink::syslog::format::Format;
+
+fn header() -> Header {
+    Header {
+        format: Format::Rfc3164,
+        hostname: None,
+        identity: SharedIdentity::new(Identity::default()),
+        append_tag: String::new(),
+        structured_data: "-".to_owned(),
+        time_digits: 9,
+    }
+}
+
+fn batch(numbers: std::ops::Range<u32>) -> Batch {
+    let container =
+        Arc::new(Container { name: "c".to_owned(), hostname: "h".to_owned(), ..Container::default() });
+    let mut batch = Batch::default();
+    for number in numbers {
+        batch.push(&container, Stream::Stdout, i64::from(number), 0, format!("line {number}").as_bytes());
+    }
+    batch
+}
+
+fn link() -> Link {
+    Link::new("test".to_owned(), Metrics::register(&mut Registry::default()).route("test"))
+}
+
+/// The numbers of whole lines.
+fn numbers(received: &[u8]) -> Vec<u32> {
+    let end = received.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let text = String::from_utf8(received[..end].to_vec()).unwrap();
+    text.lines().map(|line| line.rsplit_once("line ").unwrap().1.parse().unwrap()).collect()
+}
+
+#[test]
+fn framings() {
+    let one = batch(7..8);
+    let text = |framing| String::from_utf8(pieces(&one, &header(), framing).concat()).unwrap();
+    assert_eq!(text(Framing::Traditional), "<14>1970-01-01T00:00:00.000000007Z h c: line 7\n");
+    assert_eq!(text(Framing::OctetCounted), "47 <14>1970-01-01T00:00:00.000000007Z h c: line 7\n");
+}
+
+/// The receiver resets connection after connection with bytes unread, as one that is killed does: every line arrives
+/// all the same, and the first time in order.
+#[tokio::test]
+async fn resets_lose_nothing() {
+    const LINES: u32 = 20_000;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, mut received) = mpsc::channel(1000);
+    tokio::spawn(async move {
+        for patience in (0..).map(|round| 30_000 * (round + 1)) {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = Vec::new();
+            let mut buffer = vec![0; 8 * 1024];
+            while bytes.len() < patience {
+                let length = stream.read(&mut buffer).await.unwrap();
+                if length == 0 {
+                    break;
+                }
+                bytes.extend_from_slice(&buffer[..length]);
+                if numbers(&bytes).last() == Some(&(LINES - 1)) {
+                    break;
+                }
+            }
+            sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+            drop(stream);
+            sender.send(numbers(&bytes)).await.unwrap();
+        }
+    });
+    let mut sink = TcpSink::new(("localhost".to_owned(), port), header(), Framing::Traditional);
+    let mut link = link();
+    let sending = tokio::spawn(async move {
+        for start in (0..LINES).step_by(1000) {
+            sink.deliver(&batch(start..start + 1000), &mut link).await;
+        }
+        // The last reset comes when nothing more is to be sent.
+        loop {
+            sink.idle(&mut link).await;
+        }
+    });
+    let mut next = 0;
+    while next < LINES {
+        for number in received.recv().await.unwrap() {
+            assert!(number <= next, "{number} came before {next}");
+            next = next.max(number + 1);
+        }
+    }
+    sending.abort();
+}
+
+/// A receiver that is not there yet: the lines wait.
+#[tokio::test]
+async fn a_late_receiver_gets_everything() {
+    let reserved = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = reserved.local_addr().unwrap();
+    drop(reserved);
+    let delivery = tokio::spawn(async move {
+        let mut sink = TcpSink::new(("127.0.0.1".to_owned(), address.port()), header(), Framing::Traditional);
+        sink.deliver(&batch(0..10), &mut link()).await;
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!delivery.is_finished());
+    let listener = TcpListener::bind(address).await.unwrap();
+    let (mut stream, _) = listener.accept().await.unwrap();
+    delivery.await.unwrap();
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).await.unwrap();
+    assert_eq!(numbers(&received), (0..10).collect::<Vec<_>>());
+}
