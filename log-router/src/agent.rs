@@ -72,7 +72,7 @@ impl Agent for LogRouter {
         let readiness = Readiness::default();
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let state = open_state(config.state_path.as_deref(), &readiness)?;
+        let state = open_state(config.state_path.as_deref())?;
         let containers = watch_containers(&config, &context, &readiness);
         let not_before = config.start.not_before(time::now());
         info!(routes = config.routes.len(), start = %config.start, "routing");
@@ -84,7 +84,8 @@ impl Agent for LogRouter {
             let metrics = metrics.route(&route.to_string());
             shown.push(metrics.clone());
             let positions = load_positions(state.as_ref(), &route)?;
-            let pipeline = Pipeline { route, sink, metrics, positions, not_before };
+            let readiness = readiness.clone();
+            let pipeline = Pipeline { route, sink, metrics, positions, readiness, not_before };
             pipelines.spawn(pipeline.run(containers.clone(), context.shutdown.clone(), give_up.clone()));
         }
         let service = Service {
@@ -111,14 +112,12 @@ impl Agent for LogRouter {
     }
 }
 
-fn open_state(path: Option<&Path>, readiness: &Readiness) -> Result<Option<StateFolder>, RunError> {
+fn open_state(path: Option<&Path>) -> Result<Option<StateFolder>, RunError> {
     let Some(path) = path else {
         warn!("--state.path=none: a restart begins by --start again");
         return Ok(None);
     };
-    let folder = StateFolder::open(path).map_err(|error| RunError::Other(error.to_string()))?;
-    readiness.ready("state");
-    Ok(Some(folder))
+    StateFolder::open(path).map(Some).map_err(|error| RunError::Other(error.to_string()))
 }
 
 fn load_positions(state: Option<&StateFolder>, route: &Route) -> Result<SharedPositions, RunError> {

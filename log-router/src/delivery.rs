@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use agent_core::service::Readiness;
 use agent_core::shutdown::CancellationToken;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -92,7 +93,7 @@ async fn deliver(batch: &Batch, sink: &mut dyn Sink, link: &mut Link, metrics: &
 }
 
 /// Writes positions whenever they changed, until `stop` is cancelled, and then once more.
-pub async fn save_positions(positions: SharedPositions, stop: CancellationToken) {
+pub async fn save_positions(positions: SharedPositions, readiness: Readiness, stop: CancellationToken) {
     let mut failing = false;
     loop {
         let last = tokio::select! {
@@ -102,12 +103,18 @@ pub async fn save_positions(positions: SharedPositions, stop: CancellationToken)
         let writer = positions.clone();
         let result = tokio::task::spawn_blocking(move || writer.save()).await;
         match result {
-            Ok(Ok(())) => failing = false,
-            Ok(Err(error)) if !failing => {
-                warn!(%error, "positions cannot be written; a restart now would send lines again");
-                failing = true;
+            Ok(Ok(())) => {
+                if std::mem::take(&mut failing) {
+                    info!("positions are written again");
+                }
+                readiness.ready("state");
             }
-            Ok(Err(_)) => {}
+            Ok(Err(error)) => {
+                if !std::mem::replace(&mut failing, true) {
+                    warn!(%error, "positions cannot be written; a restart now would send lines again");
+                }
+                readiness.waiting("state", error.to_string());
+            }
             Err(error) => warn!(%error, "positions were not written"),
         }
         if last {

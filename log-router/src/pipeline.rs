@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use agent_core::service::Readiness;
 use agent_core::shutdown::CancellationToken;
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
@@ -28,6 +29,8 @@ pub struct Pipeline {
     pub metrics: RouteMetrics,
     /// How far each log is delivered.
     pub positions: SharedPositions,
+    /// Told when positions cannot be written.
+    pub readiness: Readiness,
     /// The oldest lines that are wanted of an unknown log, in nanoseconds of Unix time.
     pub not_before: i64,
 }
@@ -40,7 +43,7 @@ impl Pipeline {
         shutdown: CancellationToken,
         give_up: CancellationToken,
     ) {
-        let Self { route, sink, metrics, positions, not_before } = self;
+        let Self { route, sink, metrics, positions, readiness, not_before } = self;
         let (batches, queue) = mpsc::channel(QUEUE);
         let settings = reader::Settings {
             wanted: Wanted { streams: route.filter.streams(), not_before },
@@ -50,7 +53,7 @@ impl Pipeline {
             metrics: metrics.clone(),
         };
         let delivered = CancellationToken::new();
-        let saving = tokio::spawn(delivery::save_positions(positions.clone(), delivered.clone()));
+        let saving = tokio::spawn(delivery::save_positions(positions.clone(), readiness, delivered.clone()));
         let reading = tokio::spawn(reader::run(settings, containers, batches, shutdown));
         let link = Link::new(route.to_string(), metrics);
         delivery::run(queue, sink, link, positions, give_up).await;

@@ -179,7 +179,7 @@ impl Reader {
     /// The logs to look at, all without `now`. Those behind the one that filled the last batch come first: nobody's
     /// flood keeps others waiting.
     fn due_tails(&mut self, now: Option<Instant>) -> Vec<String> {
-        let due = self.tails.iter().filter(|(_, tail)| now.is_none_or(|now| tail.due() <= now));
+        let due = self.tails.iter().filter(|(_, tail)| now.is_none_or(|now| tail.is_due(now)));
         let mut ids: Vec<String> = due.map(|(id, _)| id.clone()).collect();
         if let Some(last) = self.filled_by.take() {
             let behind = ids.partition_point(|id| *id <= last);

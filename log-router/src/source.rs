@@ -133,6 +133,14 @@ impl Source {
         }
     }
 
+    /// Whether there is something to be read that nobody has to look for.
+    pub fn has_come(&self) -> bool {
+        match self {
+            Self::JsonFile(_) => false,
+            Self::Api(api) => api.has_come(),
+        }
+    }
+
     /// Keeps what is about to vanish, without reading.
     pub fn hold(&mut self) -> io::Result<()> {
         match self {

@@ -119,6 +119,7 @@ impl Node {
             sink: Box::new(receiver.clone()),
             metrics: Metrics::register(&mut Registry::default()).route("r"),
             positions: SharedPositions::new(Positions::load(state, "r").unwrap()),
+            readiness: Readiness::default(),
             not_before: 0,
         };
         let (shutdown, give_up) = (CancellationToken::new(), CancellationToken::new());

@@ -65,6 +65,11 @@ impl Tail {
         self.due
     }
 
+    /// Whether to look at it now.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.due <= now || matches!(&self.state, State::Open(source) if source.has_come())
+    }
+
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state, State::Over)
     }

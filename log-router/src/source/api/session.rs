@@ -14,7 +14,7 @@ use super::frame::{self, Frame};
 use crate::record::Stream;
 
 /// Frames that are handed over together where they come fast.
-const MOST_FRAMES: usize = 64;
+const MOST_FRAMES: usize = 32;
 
 /// What is asked.
 #[derive(Debug)]
