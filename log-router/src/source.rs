@@ -21,8 +21,8 @@ use crate::record::Batch;
 /// What a read brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Something.
-    pub read: bool,
+    /// So many bytes, in the source's own form.
+    pub bytes: u64,
     /// The batch is full and there is more.
     pub more: bool,
 }

@@ -14,6 +14,9 @@ use crate::record::Batch;
 use crate::source::json_file::Buffers;
 use crate::source::{NoSource, Source, Tallies};
 
+/// After a look that brought a flood: small files are rotated away within a few hundredths of a second.
+const FLOOD_INTERVAL: Duration = Duration::from_millis(5);
+const FLOOD_BYTES: u64 = 64 * 1024;
 /// After a look that brought something.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 /// After many looks that brought nothing.
@@ -139,9 +142,9 @@ impl Tail {
             }
         };
         report(source.take_tallies(), &self.container, settings);
-        if progress.read {
+        if progress.bytes > 0 {
             self.quiet = 0;
-            self.interval = SHORTEST_INTERVAL;
+            self.interval = if progress.bytes < FLOOD_BYTES { SHORTEST_INTERVAL } else { FLOOD_INTERVAL };
         } else {
             self.quiet = self.quiet.saturating_add(1);
             if self.quiet >= QUIET_LOOKS && (self.gone || !self.container.running) {

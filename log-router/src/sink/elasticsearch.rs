@@ -28,6 +28,8 @@ use crate::route::Route;
 const DEFAULT_PORT: u16 = 9200;
 /// A request's documents before compression: the server takes 100 MB, but memory is ours.
 const BULK_BYTES: usize = 2 * 1024 * 1024;
+/// A server that takes less than this takes next to nothing.
+const LEAST_BULK_BYTES: usize = 64 * 1024;
 /// What a search sees later than this is late.
 const LINGER: Duration = Duration::from_millis(200);
 const TEMPLATE_NAME: &str = "swarmscope-logstash";
@@ -85,6 +87,7 @@ fn build(protocol: &str, route: &Route, settings: &super::Settings) -> Built {
         client,
         events: Events::new(settings.identity.clone()),
         dead_letters: DeadLetters::new(settings.dead_letters.as_ref().map(|folder| folder.join(route.key()))),
+        bulk_bytes: BULK_BYTES,
         set_up: false,
     }))
 }
@@ -95,6 +98,8 @@ struct ElasticsearchSink {
     client: Client,
     events: Events,
     dead_letters: DeadLetters,
+    /// What this server takes at once, as far as it told us.
+    bulk_bytes: usize,
     /// The template is there.
     set_up: bool,
 }
@@ -118,7 +123,7 @@ impl ElasticsearchSink {
         let mut untried = 0;
         while let Some(lines) = again.pop().or_else(|| (untried < batch.line_count()).then(Vec::new)) {
             let bulk = if lines.is_empty() {
-                let bulk = Bulk::fill(&self.events, batch, untried.., BULK_BYTES);
+                let bulk = Bulk::fill(&self.events, batch, untried.., self.bulk_bytes);
                 untried += bulk.len();
                 bulk
             } else {
@@ -163,6 +168,7 @@ impl ElasticsearchSink {
         if lines.len() < 2 {
             return self.reject(&lines, "the request is too large for the server", batch, link);
         }
+        self.bulk_bytes = (self.bulk_bytes / 2).max(LEAST_BULK_BYTES);
         let second = lines.split_off(lines.len() / 2);
         again.push(second);
         again.push(lines);

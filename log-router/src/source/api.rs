@@ -104,8 +104,8 @@ impl Api {
                 Ok(Item::Frames(frames)) => {
                     for frame in &frames {
                         self.take(frame, container, batch);
+                        progress.bytes += frame.text.len() as u64 + 1;
                     }
-                    progress.read = true;
                 }
                 Ok(Item::End(end)) => self.end(&end, container, batch),
                 Err(mpsc::error::TryRecvError::Empty) => break,
@@ -117,7 +117,7 @@ impl Api {
                 break;
             }
         }
-        if progress.read {
+        if progress.bytes > 0 {
             self.mark(batch);
         }
         Ok(progress)

@@ -101,7 +101,7 @@ impl JsonFile {
                 None => break,
             };
             self.read_to += consumed as u64;
-            progress.read = true;
+            progress.bytes += consumed as u64;
             if batch.bytes() >= limit {
                 progress.more = true;
                 break;
@@ -110,7 +110,7 @@ impl JsonFile {
         if buffers.chunk.len() > CHUNK_BYTES {
             buffers.chunk = vec![0; CHUNK_BYTES];
         }
-        self.mark(container, batch, progress.read);
+        self.mark(container, batch, progress.bytes > 0);
         Ok(progress)
     }
 
@@ -118,7 +118,7 @@ impl JsonFile {
     pub fn look(&mut self) -> io::Result<()> {
         match self.chain.refresh()? {
             Seen::Same(size) => self.check_truncation(size),
-            Seen::RotatedAway => {
+            Seen::Missed => {
                 self.tallies.gap(Gap::Deleted);
                 self.assembler.cut();
             }

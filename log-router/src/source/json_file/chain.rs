@@ -14,6 +14,8 @@ use crate::position::{FileIdentity, Fingerprint};
 
 /// A rotation renames file after file; a list made meanwhile is made again.
 const ATTEMPTS: usize = 5;
+/// What a rotation takes at most, in nanoseconds; filling a file takes longer.
+const ONE_ROTATION: i128 = 10_000_000;
 /// Files that are held open for a sink that takes nothing; the engine keeps two or three by default.
 const MOST_FILES: usize = 64;
 
@@ -46,6 +48,12 @@ impl LogFile {
         self.inode
     }
 
+    /// When its name changed last or was taken away, in nanoseconds of Unix time.
+    fn changed(&self) -> Option<i128> {
+        let status = self.file.metadata().ok()?;
+        Some(i128::from(status.ctime()) * 1_000_000_000 + i128::from(status.ctime_nsec()))
+    }
+
     /// Whether this is the file that a position speaks of.
     pub(super) fn is(&self, identity: &FileIdentity) -> bool {
         self.inode == identity.inode && self.begins_with(&identity.first)
@@ -66,9 +74,8 @@ pub(super) enum Seen {
     Same(u64),
     /// Newer files have been added.
     Rotated,
-    /// Newer files have been added, but the one known is not among the rotated ones any more: if more than one
-    /// rotation went by, files between are lost.
-    RotatedAway,
+    /// Newer files have been added, but files between them and the one known are lost.
+    Missed,
     /// There is no file by the log's name (in the middle of a rotation, or the container is gone).
     Absent,
 }
@@ -127,10 +134,19 @@ impl Chain {
         }
         let mut files = open_all(&self.path)?;
         let found = files.iter().position(|file| file.inode == known);
-        let rotated_away = found.is_none() && files.len() > 1;
         files.drain(..found.map_or(0, |index| index + 1));
+        // A log with a single file has only its newest, which follows directly.
+        let missed = found.is_none() && files.len() > 1 && !self.is_followed_by(&files);
         self.files.extend(files);
-        Ok(if rotated_away { Seen::RotatedAway } else { Seen::Rotated })
+        Ok(if missed { Seen::Missed } else { Seen::Rotated })
+    }
+
+    /// Whether the first of these files came right after the newest one known, which is deleted: a rotation deletes the
+    /// oldest file and renames the next in one go, and both take the time of that.
+    fn is_followed_by(&self, files: &[LogFile]) -> bool {
+        let deleted = self.files.back().and_then(LogFile::changed);
+        let renamed = files.first().and_then(LogFile::changed);
+        deleted.zip(renamed).is_some_and(|(deleted, renamed)| renamed - deleted < ONE_ROTATION)
     }
 }
 
@@ -194,6 +210,11 @@ mod tests {
         chain.files.iter().map(text).collect()
     }
 
+    /// Longer than [`ONE_ROTATION`], as filling a file takes.
+    fn pause() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+
     fn rotate(log: &Path, keep: u32) {
         let name =
             |age: u32| if age == 0 { log.to_owned() } else { log.with_extension(format!("log.{age}")) };
@@ -242,12 +263,20 @@ mod tests {
         root.file("a.log", "two");
         assert_eq!(chain.refresh().unwrap(), Seen::Rotated, "max-file=1: no file can lie between");
         assert_eq!(content(&chain), ["one", "two"]);
-        for text in ["three", "four", "five"] {
+        for text in ["three", "four"] {
+            pause();
             rotate(&log, 1);
             root.file("a.log", text);
         }
-        assert_eq!(chain.refresh().unwrap(), Seen::RotatedAway);
-        assert_eq!(content(&chain), ["one", "two", "four", "five"]);
+        assert_eq!(chain.refresh().unwrap(), Seen::Rotated, "the first file that is left follows directly");
+        assert_eq!(content(&chain), ["one", "two", "three", "four"]);
+        for text in ["five", "six", "seven"] {
+            pause();
+            rotate(&log, 1);
+            root.file("a.log", text);
+        }
+        assert_eq!(chain.refresh().unwrap(), Seen::Missed);
+        assert_eq!(content(&chain), ["one", "two", "three", "four", "six", "seven"]);
     }
 
     #[test]

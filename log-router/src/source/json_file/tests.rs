@@ -172,6 +172,8 @@ fn files_deleted_unseen_are_a_gap() {
     let mut reader = engine.open(None);
     assert_eq!(reader.read(), numbered(1, 5));
     for _ in 0..5 {
+        // Filling a file takes a while.
+        std::thread::sleep(std::time::Duration::from_millis(20));
         engine.rotate();
         engine.print();
     }
