@@ -97,7 +97,77 @@ fn end_of_character(text: &[u8], limit: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use agent_core::identity::{Identity, SharedIdentity};
+    use agent_core::prometheus::registry::Registry;
+
     use super::*;
+    use crate::container::Container;
+    use crate::metrics::Metrics;
+    use crate::record::Stream;
+    use crate::sink::syslog::format::Format;
+
+    fn sink(port: u16) -> UdpSink {
+        let header = Header {
+            format: Format::Rfc3164,
+            hostname: Some("h".to_owned()),
+            identity: SharedIdentity::new(Identity::default()),
+            append_tag: String::new(),
+            structured_data: "-".to_owned(),
+            time_digits: 0,
+        };
+        UdpSink::new(("127.0.0.1".to_owned(), port), header)
+    }
+
+    fn batch(texts: &[&str]) -> Batch {
+        let container = Arc::new(Container { name: "c".to_owned(), ..Container::default() });
+        let mut batch = Batch::default();
+        for text in texts {
+            batch.push(&container, Stream::Stdout, 0, 0, text.as_bytes());
+        }
+        batch
+    }
+
+    fn link() -> Link {
+        Link::new("test".to_owned(), Metrics::register(&mut Registry::default()).route("test"))
+    }
+
+    #[tokio::test]
+    async fn each_line_is_a_datagram_without_newline() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let long = "x".repeat(70_000);
+        let mut sink = sink(receiver.local_addr().unwrap().port());
+        sink.deliver(&batch(&["one", "", &long]), &mut link()).await;
+        let mut buffer = vec![0; 100_000];
+        for expected in ["<14>1970-01-01T00:00:00Z h c: one", "<14>1970-01-01T00:00:00Z h c: "] {
+            let length = receiver.recv(&mut buffer).await.unwrap();
+            assert_eq!(buffer[..length], *expected.as_bytes());
+        }
+        assert_eq!(receiver.recv(&mut buffer).await.unwrap(), LONGEST);
+    }
+
+    #[tokio::test]
+    async fn a_refusing_receiver_holds_the_lines() {
+        let reserved = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = reserved.local_addr().unwrap();
+        drop(reserved);
+        let sending = tokio::spawn(async move {
+            let lines: Vec<String> = (0..10).map(|n| n.to_string()).collect();
+            let texts: Vec<&str> = lines.iter().map(String::as_str).collect();
+            sink(address.port()).deliver(&batch(&texts), &mut link()).await;
+        });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!sending.is_finished());
+        let receiver = UdpSocket::bind(address).await.unwrap();
+        sending.await.unwrap();
+        let mut buffer = vec![0; 1000];
+        let mut last = String::new();
+        while !last.ends_with(": 9") {
+            let length = receiver.recv(&mut buffer).await.unwrap();
+            last = String::from_utf8(buffer[..length].to_vec()).unwrap();
+        }
+    }
 
     #[test]
     fn long_texts_are_cut_between_characters() {
