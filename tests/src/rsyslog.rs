@@ -1,4 +1,4 @@
-//! A real rsyslog that receives on TCP and UDP and writes what it understood, one JSON object a line.
+//! A real rsyslog that receives on TCP and UDP and writes what it understood as JSON objects.
 
 use std::fs::{self, File};
 use std::process::{Child, Command};
@@ -82,10 +82,16 @@ ruleset(name="out") {{ action(type="omfile" file="{out}" template="json" flushOn
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// The file as text: rsyslog 8.2302 writes broken bytes for the digits of a second beyond the sixth.
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.path("received")).unwrap_or_default()).into_owned()
+    }
+
     /// Everything received so far that names `program` at the start of its tag.
     pub fn received(&self, program: &str) -> Vec<Value> {
-        let text = fs::read_to_string(self.path("received")).unwrap_or_default();
-        let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let text = self.text();
+        // The objects follow each other without a separator, and the last one may not be whole yet.
+        let events = serde_json::Deserializer::from_str(&text).into_iter::<Value>().map_while(Result::ok);
         events.filter(|event| event["tag"].as_str().is_some_and(|tag| tag.starts_with(program))).collect()
     }
 
@@ -101,6 +107,9 @@ ruleset(name="out") {{ action(type="omfile" file="{out}" template="json" flushOn
 
 impl Drop for Rsyslog {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("--- what rsyslog received\n{}", self.text());
+        }
         if let Some(mut child) = self.child.take() {
             // It may have ended already.
             drop(child.kill());
