@@ -11,6 +11,9 @@ pub mod filter;
 pub mod flags;
 pub mod host;
 pub mod named;
+pub mod netlink;
+pub mod ordinals;
+pub mod per_cpu;
 pub mod surroundings;
 pub mod table;
 
