@@ -10,6 +10,7 @@ pub mod duration;
 pub mod filter;
 pub mod flags;
 pub mod host;
+pub mod left_out;
 pub mod named;
 pub mod netlink;
 pub mod ordinals;
