@@ -142,7 +142,7 @@ pub const COLLECTORS: &[Spec] = &[
     Spec {
         name: "ethtool",
         default_on: false,
-        about: "statistics of network drivers; no data, see COLLECTORS.md",
+        about: "nothing: network drivers tell their statistics by an ioctl only, which no safe library offers",
         reads: "nothing",
         flags: ethtool::FLAGS,
         build: ethtool::build,
