@@ -24,6 +24,16 @@ pub struct CommonArgs {
     #[arg(long = "web.max-requests", value_name = "N", default_value = "40")]
     pub max_requests: String,
 
+    /// Leave out what the agent tells of its own process (process_*, promhttp_*)
+    #[arg(
+        long = "web.disable-exporter-metrics",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+    )]
+    pub disable_exporter_metrics: Option<String>,
+
     /// Connections that may be open at the same time
     #[arg(long = "web.max-connections", value_name = "N", default_value = "512")]
     pub max_connections: String,
@@ -54,6 +64,8 @@ pub struct Common {
     pub telemetry_path: String,
     /// Concurrent scrapes; `None` is unlimited.
     pub max_requests: Option<usize>,
+    /// Whether `process_*` and `promhttp_*` are exported.
+    pub exporter_metrics: bool,
     /// Concurrent connections.
     pub max_connections: usize,
     /// The own log.
@@ -134,6 +146,8 @@ impl CommonArgs {
         }
         let max_requests = errors.take(parse_number("--web.max-requests", &self.max_requests));
         let max_connections = errors.take(parse_number("--web.max-connections", &self.max_connections));
+        let disable = self.disable_exporter_metrics.as_deref();
+        let disable = errors.take(parse_bool("--web.disable-exporter-metrics", disable, false));
         let level = errors.take(parse_level(&self.log_level));
         let format = errors.take(match self.log_format.as_str() {
             "logfmt" => Ok(LogFormat::Logfmt),
@@ -150,6 +164,7 @@ impl CommonArgs {
                 listen,
                 telemetry_path: self.telemetry_path.clone(),
                 max_requests: max_requests.map(|n| (n > 0).then_some(n))?,
+                exporter_metrics: !disable?,
                 max_connections: max_connections?.max(1),
                 logging: Logging { level: level?, format: format? },
                 labels,
@@ -270,6 +285,7 @@ mod tests {
             listen_addresses: Vec::new(),
             telemetry_path: "/metrics".to_owned(),
             max_requests: "40".to_owned(),
+            disable_exporter_metrics: None,
             max_connections: "512".to_owned(),
             log_level: "info".to_owned(),
             log_format: "logfmt".to_owned(),

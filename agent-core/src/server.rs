@@ -12,6 +12,7 @@
 pub(crate) mod gzip;
 pub(crate) mod landing;
 mod listen;
+pub(crate) mod requests;
 mod routes;
 
 pub use listen::serve;

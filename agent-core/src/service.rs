@@ -14,6 +14,7 @@ use crate::identity::SharedIdentity;
 use crate::self_metrics::{write_identity, write_process};
 use crate::server::gzip::Gzip;
 use crate::server::landing::Landing;
+use crate::server::requests::Requests;
 use crate::server::{self, Route};
 
 /// What an agent serves.
@@ -47,6 +48,7 @@ impl Service {
             collectors: Mutex::new(self.collectors),
             registry: self.registry,
             identity: self.identity.clone(),
+            requests: Requests::default(),
             workspace: Mutex::default(),
         });
         let app =
@@ -86,6 +88,8 @@ pub(crate) struct Scraper {
     collectors: Mutex<CollectorSet>,
     registry: Registry,
     identity: SharedIdentity,
+    /// What the server counts of scrapes.
+    pub(crate) requests: Requests,
     workspace: Mutex<Workspace>,
 }
 
@@ -132,6 +136,9 @@ impl Source for Scrape {
             &scraper.identity.get(),
             scraper.common.node_meta,
         );
-        write_process(out);
+        if scraper.common.exporter_metrics {
+            write_process(out);
+            scraper.requests.write(out);
+        }
     }
 }

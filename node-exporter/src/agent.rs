@@ -12,10 +12,12 @@ use agent_core::identity::{Identity, Places, SharedIdentity};
 use agent_core::prometheus::registry::Registry;
 use agent_core::service::{Readiness, Service};
 use clap::{ArgMatches, Args, Command};
+use tracing::warn;
 
 use crate::collectors::{Build, COLLECTORS};
 use crate::flags::{Given, add_flags};
 use crate::host::{Host, Roots};
+use crate::left_out::{LEFT_OUT, without_effect};
 use crate::{build_info, surroundings};
 
 /// The agent `node-exporter`.
@@ -49,6 +51,8 @@ pub struct Config {
     chosen: Vec<(&'static str, Build)>,
     /// What is switched off.
     disabled: Vec<&'static str>,
+    /// Flags that have no effect.
+    without_effect: Vec<String>,
 }
 
 impl Agent for NodeExporter {
@@ -89,13 +93,19 @@ impl Agent for NodeExporter {
         }
         let PathArgs { procfs, sysfs, rootfs } = args.paths;
         let roots = Roots { procfs, sysfs, rootfs, udev_data: args.udev_data };
-        errors.finish(Some(Config { roots, chosen, disabled }))
+        let mut without_effect = without_effect(given);
+        let left_out = only.iter().flatten().filter(|name| is_left_out(name));
+        without_effect.extend(left_out.map(|name| format!("--collectors.enabled={name}")));
+        errors.finish(Some(Config { roots, chosen, disabled, without_effect }))
     }
 
     async fn run(config: Config, context: Context) -> Result<(), RunError> {
         let places = Places::new(Some(&config.roots.rootfs));
         let identity = SharedIdentity::new(Identity::resolve(&context.environment, &places));
         identity.report();
+        for flag in &config.without_effect {
+            warn!(flag, "accepted for node_exporter's sake, but without effect: this agent does not have it");
+        }
         let host = Host::new(config.roots, identity.clone());
         surroundings::report(&host, &places);
         let labels =
@@ -124,13 +134,13 @@ fn collector_set(
         let host = host.clone();
         Entry::new(name, move || build.make(&host))
     });
-    CollectorSet::new("node", entries.collect(), disabled)
+    CollectorSet::new("node", entries.collect(), disabled).telling_applicable("node")
 }
 
 fn parse_enabled(list: &str) -> Result<BTreeSet<&str>, ConfigError> {
     let names: BTreeSet<_> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
-    let unknown: Vec<_> =
-        names.iter().copied().filter(|name| !COLLECTORS.iter().any(|s| s.name == *name)).collect();
+    let known = |name: &str| is_left_out(name) || COLLECTORS.iter().any(|spec| spec.name == name);
+    let unknown: Vec<_> = names.iter().copied().filter(|name| !known(name)).collect();
     if unknown.is_empty() {
         return Ok(names);
     }
@@ -141,4 +151,8 @@ fn parse_enabled(list: &str) -> Result<BTreeSet<&str>, ConfigError> {
         format!("names collectors that do not exist ({})", unknown.join(", ")),
         format!("choose from {}", known.join(", ")),
     ))
+}
+
+fn is_left_out(name: &str) -> bool {
+    LEFT_OUT.iter().any(|left_out| left_out.name == name)
 }

@@ -9,25 +9,45 @@ use agent_core::error::ConfigErrors;
 use crate::flags::{Flag, Given};
 use crate::host::Host;
 
+mod buddyinfo;
+mod cgroups;
 mod conntrack;
 mod cpu;
+mod cpu_vulnerabilities;
 mod diskstats;
+mod drbd;
 mod entropy;
+mod ethtool;
 mod filefd;
 mod filesystem;
+mod interrupts;
 mod ipvs;
+mod ksmd;
+mod lnstat;
 mod loadavg;
 mod mdadm;
 mod meminfo;
+mod meminfo_numa;
+mod mountstats;
 mod netdev;
 mod netstat;
+mod network_route;
 mod pressure;
+mod processes;
+mod qdisc;
+mod slabinfo;
 mod sockstat;
+mod softirqs;
 mod stat;
+mod swap;
+mod sysctl;
+mod tcpstat;
 mod textfile;
 mod time;
 mod uname;
 mod vmstat;
+mod xfrm;
+mod zoneinfo;
 
 /// A collector as users see it.
 #[derive(Debug)]
@@ -56,6 +76,22 @@ impl Spec {
 /// All collectors, in the order in which they run and write.
 pub const COLLECTORS: &[Spec] = &[
     Spec {
+        name: "buddyinfo",
+        default_on: false,
+        about: "free blocks of memory by size",
+        reads: "P/buddyinfo",
+        flags: &[],
+        build: |_| Ok(Build::new(buddyinfo::Buddyinfo::new)),
+    },
+    Spec {
+        name: "cgroups",
+        default_on: false,
+        about: "control groups by controller",
+        reads: "P/cgroups",
+        flags: &[],
+        build: |_| Ok(Build::new(cgroups::Cgroups::new)),
+    },
+    Spec {
         name: "conntrack",
         default_on: true,
         about: "connections that the kernel tracks, and the limit",
@@ -72,6 +108,14 @@ pub const COLLECTORS: &[Spec] = &[
         build: |given| Ok(cpu::build(given)),
     },
     Spec {
+        name: "cpu_vulnerabilities",
+        default_on: false,
+        about: "flaws of the CPUs and what is done about them",
+        reads: "S/devices/system/cpu/vulnerabilities",
+        flags: &[],
+        build: |_| Ok(Build::new(cpu_vulnerabilities::CpuVulnerabilities::new)),
+    },
+    Spec {
         name: "diskstats",
         default_on: true,
         about: "reads, writes, discards and flushes of block devices, and what the devices are",
@@ -80,12 +124,28 @@ pub const COLLECTORS: &[Spec] = &[
         build: diskstats::build,
     },
     Spec {
+        name: "drbd",
+        default_on: false,
+        about: "disks replicated over the network",
+        reads: "P/drbd",
+        flags: &[],
+        build: |_| Ok(Build::new(drbd::Drbd::new)),
+    },
+    Spec {
         name: "entropy",
         default_on: true,
         about: "the kernel's entropy pool",
         reads: "P/sys/kernel/random/{entropy_avail,poolsize}",
         flags: &[],
         build: |_| Ok(Build::new(entropy::Entropy::new)),
+    },
+    Spec {
+        name: "ethtool",
+        default_on: false,
+        about: "nothing: network drivers tell their statistics by an ioctl only, which no safe library offers",
+        reads: "nothing",
+        flags: ethtool::FLAGS,
+        build: ethtool::build,
     },
     Spec {
         name: "filefd",
@@ -104,12 +164,36 @@ pub const COLLECTORS: &[Spec] = &[
         build: filesystem::build,
     },
     Spec {
+        name: "interrupts",
+        default_on: false,
+        about: "interrupts by CPU, number and device",
+        reads: "P/interrupts",
+        flags: interrupts::FLAGS,
+        build: interrupts::build,
+    },
+    Spec {
         name: "ipvs",
         default_on: true,
         about: "traffic and backends of the kernel's load balancer",
         reads: "P/1/net/ip_vs, P/1/net/ip_vs_stats",
         flags: ipvs::FLAGS,
         build: ipvs::build,
+    },
+    Spec {
+        name: "ksmd",
+        default_on: false,
+        about: "merging of equal pages of memory",
+        reads: "S/kernel/mm/ksm",
+        flags: &[],
+        build: |_| Ok(Build::new(ksmd::Ksmd::new)),
+    },
+    Spec {
+        name: "lnstat",
+        default_on: false,
+        about: "counters of the network's caches by CPU",
+        reads: "P/1/net/stat/*",
+        flags: &[],
+        build: |_| Ok(Build::new(lnstat::Lnstat::new)),
     },
     Spec {
         name: "loadavg",
@@ -136,6 +220,22 @@ pub const COLLECTORS: &[Spec] = &[
         build: |_| Ok(Build::new(meminfo::Meminfo::new)),
     },
     Spec {
+        name: "meminfo_numa",
+        default_on: false,
+        about: "memory and allocations by NUMA node",
+        reads: "S/devices/system/node/node*/{meminfo,numastat}",
+        flags: &[],
+        build: |_| Ok(Build::new(meminfo_numa::MeminfoNuma::new)),
+    },
+    Spec {
+        name: "mountstats",
+        default_on: false,
+        about: "what mounted NFS file systems did",
+        reads: "P/1/{mountstats,mountinfo} or those of P/self",
+        flags: &[],
+        build: |_| Ok(Build::new(mountstats::Mountstats::new)),
+    },
+    Spec {
         name: "netdev",
         default_on: true,
         about: "traffic and errors of the host's network devices",
@@ -152,12 +252,44 @@ pub const COLLECTORS: &[Spec] = &[
         build: netstat::build,
     },
     Spec {
+        name: "network_route",
+        default_on: false,
+        about: "the host's routes",
+        reads: "rtnetlink, or P/1/net/{route,ipv6_route}",
+        flags: &[],
+        build: |_| Ok(Build::new(network_route::NetworkRoute::new)),
+    },
+    Spec {
         name: "pressure",
         default_on: true,
         about: "time that tasks waited for CPU, memory, I/O and interrupts",
         reads: "P/pressure/{cpu,io,memory,irq}",
         flags: &[],
         build: |_| Ok(Build::new(pressure::Pressure::new)),
+    },
+    Spec {
+        name: "processes",
+        default_on: false,
+        about: "processes and threads by state, and their limits",
+        reads: "P/*/stat, P/*/task/*/stat, P/sys/kernel/{threads-max,pid_max}",
+        flags: &[],
+        build: |_| Ok(Build::new(processes::Processes::new)),
+    },
+    Spec {
+        name: "qdisc",
+        default_on: false,
+        about: "traffic through queueing disciplines",
+        reads: "rtnetlink",
+        flags: qdisc::FLAGS,
+        build: qdisc::build,
+    },
+    Spec {
+        name: "slabinfo",
+        default_on: false,
+        about: "the kernel's own object caches",
+        reads: "P/slabinfo",
+        flags: slabinfo::FLAGS,
+        build: slabinfo::build,
     },
     Spec {
         name: "sockstat",
@@ -168,12 +300,44 @@ pub const COLLECTORS: &[Spec] = &[
         build: |_| Ok(Build::new(sockstat::Sockstat::new)),
     },
     Spec {
+        name: "softirqs",
+        default_on: false,
+        about: "software interrupts by CPU and kind",
+        reads: "P/softirqs",
+        flags: &[],
+        build: |_| Ok(Build::new(softirqs::Softirqs::new)),
+    },
+    Spec {
         name: "stat",
         default_on: true,
         about: "interrupts, context switches, forks, boot time, running and blocked processes",
         reads: "P/stat",
         flags: stat::FLAGS,
         build: |given| Ok(stat::build(given)),
+    },
+    Spec {
+        name: "swap",
+        default_on: false,
+        about: "size, use and priority of each swap area",
+        reads: "P/swaps",
+        flags: &[],
+        build: |_| Ok(Build::new(swap::Swap::new)),
+    },
+    Spec {
+        name: "sysctl",
+        default_on: false,
+        about: "chosen kernel settings",
+        reads: "P/sys",
+        flags: sysctl::FLAGS,
+        build: |given| Ok(sysctl::build(given)),
+    },
+    Spec {
+        name: "tcpstat",
+        default_on: false,
+        about: "the host's TCP connections by state",
+        reads: "P/1/net/{tcp,tcp6}",
+        flags: &[],
+        build: |_| Ok(Build::new(tcpstat::Tcpstat::new)),
     },
     Spec {
         name: "textfile",
@@ -206,6 +370,22 @@ pub const COLLECTORS: &[Spec] = &[
         reads: "P/vmstat",
         flags: vmstat::FLAGS,
         build: vmstat::build,
+    },
+    Spec {
+        name: "xfrm",
+        default_on: false,
+        about: "packets that IPsec dropped, by reason",
+        reads: "P/1/net/xfrm_stat",
+        flags: &[],
+        build: |_| Ok(Build::new(xfrm::Xfrm::new)),
+    },
+    Spec {
+        name: "zoneinfo",
+        default_on: false,
+        about: "memory by NUMA node and zone",
+        reads: "P/zoneinfo",
+        flags: &[],
+        build: |_| Ok(Build::new(zoneinfo::Zoneinfo::new)),
     },
 ];
 

@@ -10,6 +10,7 @@ use regex::Regex;
 use crate::collectors::COLLECTORS;
 use crate::duration::parse_duration;
 use crate::filter::Filter;
+use crate::left_out::{LEFT_OUT, OTHER_FLAGS};
 
 /// One flag of a collector, under node_exporter's name.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +75,13 @@ pub fn add_flags(command: Command) -> Command {
             command = add_flag(command, flag);
         }
     }
+    for left_out in LEFT_OUT {
+        let name = left_out.switch();
+        command = add_switch(command, &name, &[], String::new()).mut_arg(name, |arg| arg.hide(true));
+    }
+    for flag in LEFT_OUT.iter().flat_map(|left_out| left_out.flags).chain(OTHER_FLAGS) {
+        command = add_flag(command, flag).mut_arg(flag.name, |arg| arg.hide(true));
+    }
     command
 }
 
@@ -125,7 +133,7 @@ impl<'m> Given<'m> {
 
     /// What a switch says; `None` where it was not given.
     pub fn switch(self, name: &str) -> Option<bool> {
-        if self.given(&format!("no-{name}")) {
+        if self.is_given(&format!("no-{name}")) {
             return Some(false);
         }
         self.0.try_get_one::<bool>(name).ok().flatten().copied()
@@ -175,7 +183,7 @@ impl<'m> Given<'m> {
             include: errors.take(self.regex(include)).flatten(),
         };
         if filter.include.is_some() {
-            if self.given(exclude.name) && filter.exclude.is_some() {
+            if self.is_given(exclude.name) && filter.exclude.is_some() {
                 let problem = format!("cannot be together with {}", exclude.dashed());
                 let expected = "give one of the two";
                 errors.push(ConfigError::new(include.dashed(), self.value(include), problem, expected));
@@ -198,7 +206,8 @@ impl<'m> Given<'m> {
         })
     }
 
-    fn given(self, name: &str) -> bool {
+    /// Whether a flag stands on the command line.
+    pub fn is_given(self, name: &str) -> bool {
         // Asking for an id that is not there would panic.
         let known = self.0.try_contains_id(name).is_ok();
         known && self.0.value_source(name) == Some(ValueSource::CommandLine)

@@ -96,6 +96,15 @@ pub fn optional<T>(result: Result<T, CollectError>) -> Result<Option<T>, Collect
     }
 }
 
+/// Refuses where the kernel would answer for another network namespace than the host's.
+pub fn needs_own_network(foreign: bool) -> Result<(), CollectError> {
+    if foreign {
+        let reason = "the kernel tells this only to processes in the host's network namespace";
+        return Err(CollectError::NoData(reason.to_owned()));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 pub(crate) mod fake {
     use agent_core::identity::Identity;

@@ -10,7 +10,11 @@ pub mod duration;
 pub mod filter;
 pub mod flags;
 pub mod host;
+pub mod left_out;
 pub mod named;
+pub mod netlink;
+pub mod ordinals;
+pub mod per_cpu;
 pub mod surroundings;
 pub mod table;
 

@@ -54,6 +54,8 @@ enum Outcome {
 pub struct CollectorSet {
     duration_name: String,
     success_name: String,
+    /// Empty where it is not told.
+    applicable_name: String,
     entries: Vec<Entry>,
     /// Names that exist but are switched off, for the answer to `collect[]`.
     disabled: Vec<&'static str>,
@@ -66,9 +68,18 @@ impl CollectorSet {
         Self {
             duration_name: format!("{namespace}_scrape_collector_duration_seconds"),
             success_name: format!("{namespace}_scrape_collector_success"),
+            applicable_name: String::new(),
             entries,
             disabled,
         }
+    }
+
+    /// Tells in `<namespace>_scrape_collector_applicable` whether the machine has what a collector is about: where it
+    /// does not, no success is no fault.
+    #[must_use]
+    pub fn telling_applicable(mut self, namespace: &str) -> Self {
+        self.applicable_name = format!("{namespace}_scrape_collector_applicable");
+        self
     }
 
     /// The names of the collectors that run, in their order.
@@ -112,6 +123,17 @@ impl CollectorSet {
         );
         for entry in self.entries.iter().filter(|e| e.ran) {
             success.sample(&[("collector", entry.name)], entry.outcome == Outcome::Success);
+        }
+        if self.applicable_name.is_empty() {
+            return;
+        }
+        let mut applicable = out.family(
+            &self.applicable_name,
+            "Whether the machine has what a collector is about.",
+            Kind::Gauge,
+        );
+        for entry in self.entries.iter().filter(|e| e.ran) {
+            applicable.sample(&[("collector", entry.name)], entry.outcome != Outcome::NoData);
         }
     }
 }
@@ -185,6 +207,12 @@ mod tests {
             Err(CollectError::parse("/proc/x", 3, "no number"))
         }
     }
+    struct Absent;
+    impl Collector for Absent {
+        fn collect(&mut self, _: &mut Exposition<'_>) -> Result<(), CollectError> {
+            Err(CollectError::NoData("no such hardware".to_owned()))
+        }
+    }
     struct Panics;
     impl Collector for Panics {
         fn collect(&mut self, _: &mut Exposition<'_>) -> Result<(), CollectError> {
@@ -205,10 +233,12 @@ mod tests {
             vec![
                 Entry::new("panics", || Box::new(Panics)),
                 Entry::new("half", || Box::new(HalfWay)),
+                Entry::new("absent", || Box::new(Absent)),
                 Entry::new("good", || Box::new(Good)),
             ],
             vec!["off"],
         )
+        .telling_applicable("node")
     }
 
     fn output(filter: &str) -> String {
@@ -223,9 +253,13 @@ mod tests {
     fn a_bad_collector_loses_only_itself() {
         let output = output("");
         assert!(output.contains("\ngood 1\n") && output.contains("\nhalf 2\n"), "{output}");
-        for (name, success) in [("panics", 0), ("half", 0), ("good", 1)] {
-            let line = format!("node_scrape_collector_success{{collector=\"{name}\"}} {success}\n");
-            assert!(output.contains(&line), "{output}");
+        for (name, success, applicable) in
+            [("panics", 0, 1), ("half", 0, 1), ("absent", 0, 0), ("good", 1, 1)]
+        {
+            for (what, value) in [("success", success), ("applicable", applicable)] {
+                let line = format!("node_scrape_collector_{what}{{collector=\"{name}\"}} {value}\n");
+                assert!(output.contains(&line), "{output}");
+            }
         }
     }
 
@@ -233,7 +267,7 @@ mod tests {
     fn filters_shrink_the_own_rows_too() {
         let output = output("collect[]=good");
         assert!(!output.contains("half"), "{output}");
-        assert_eq!(output.matches("collector=\"").count(), 2);
+        assert_eq!(output.matches("collector=\"").count(), 3);
     }
 
     #[test]

@@ -134,6 +134,7 @@ impl App {
             None => None,
             Some((semaphore, limit)) => {
                 let Ok(permit) = Arc::clone(semaphore).try_acquire_owned() else {
+                    self.scraper.requests.answered(StatusCode::SERVICE_UNAVAILABLE);
                     let text = format!("Limit of concurrent requests reached ({limit}), try again later.\n");
                     return reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, text);
                 };
@@ -147,12 +148,14 @@ impl App {
             Ok(filter) => filter,
             Err(error) => return reply(StatusCode::BAD_REQUEST, TEXT, error.to_string()),
         };
+        let _in_flight = self.scraper.requests.begin();
         let work = move || {
             scraper.check(&filter)?;
             Ok::<_, String>(scraper.scrape(filter, format, compress))
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(Ok(body)) => {
+                self.scraper.requests.answered(StatusCode::OK);
                 let mut response = reply(StatusCode::OK, format.content_type(), body);
                 response.headers_mut().insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
                 if compress {
@@ -162,6 +165,7 @@ impl App {
             }
             Ok(Err(text)) => reply(StatusCode::BAD_REQUEST, TEXT, text),
             Err(error) => {
+                self.scraper.requests.answered(StatusCode::INTERNAL_SERVER_ERROR);
                 reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("the scrape failed: {error}\n"))
             }
         }

@@ -1,6 +1,6 @@
 //! `filesystem`: size, free space and inodes of mounted file systems.
 
-mod mountinfo;
+pub(super) mod mountinfo;
 mod statfs;
 mod table;
 

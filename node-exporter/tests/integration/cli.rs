@@ -25,6 +25,20 @@ fn an_unknown_flag_is_named() {
 }
 
 #[test]
+fn what_is_left_out_is_accepted_with_a_warning() {
+    let exporter = Exporter::start(&[
+        "--collector.disable-defaults",
+        "-collector.ntp.server=ntp.example",
+        "--web.disable-exporter-metrics",
+    ]);
+    let metrics = exporter.metrics();
+    assert!(!metrics.contains("process_") && !metrics.contains("promhttp_"), "{metrics}");
+    let log = exporter.log();
+    assert_eq!(log.matches("without effect").count(), 1, "{log}");
+    assert!(log.contains("flag=--collector.ntp.server"), "{log}");
+}
+
+#[test]
 fn everything_wrong_is_told_at_once() {
     let (code, text) = run(&[
         "--collector.netdev.device-exclude=(",
@@ -43,7 +57,7 @@ fn everything_wrong_is_told_at_once() {
         "--collector.filesystem.mount-timeout: `5` is not a duration; give a number with a unit, for example 5s",
         "--collector.ipvs.backend-labels: `colour` names labels that do not exist (colour); choose from local_address",
         "--collector.diskstats.device-include: `sd` cannot be together with --collector.diskstats.device-exclude",
-        "--collectors.enabled: `cpu,nope` names collectors that do not exist (nope); choose from conntrack, cpu",
+        "--collectors.enabled: `cpu,nope` names collectors that do not exist (nope); choose from buddyinfo, cgroups",
         "--web.listen-address: `nowhere` has no port",
     ] {
         assert!(text.contains(part), "{part}\nis missing in\n{text}");

@@ -29,9 +29,28 @@ const LEFT_OUT: [&str; 6] = [
     "node_exporter_build_info",
 ];
 
+/// Collectors that have no recorded files, because what they ask for is not in files.
+const NOT_RECORDED: [&str; 1] = ["ethtool"];
+
+/// Every collector that has recorded files, with the flags that let it tell all it can.
 fn exporter() -> Exporter {
-    let softirq = "--collector.stat.softirq";
-    Exporter::start(&[&FIXTURES[..], &[softirq]].concat())
+    let mut flags: Vec<String> = recorded().map(|name| format!("--collector.{name}")).collect();
+    flags.extend(
+        [
+            "--collector.qdisc.fixtures=tests/fixtures/qdisc",
+            "--collector.stat.softirq",
+            "--collector.sysctl.include=fs.file-nr:total,current,max",
+            "--collector.sysctl.include=kernel.pid_max",
+            "--collector.sysctl.include-info=kernel.seccomp.actions_avail",
+        ]
+        .map(str::to_owned),
+    );
+    let flags: Vec<_> = FIXTURES.into_iter().chain(flags.iter().map(String::as_str)).collect();
+    Exporter::start(&flags)
+}
+
+fn recorded() -> impl Iterator<Item = &'static str> {
+    COLLECTORS.iter().map(|spec| spec.name).filter(|name| !NOT_RECORDED.contains(name))
 }
 
 /// The answer without what differs from machine to machine.
@@ -69,8 +88,8 @@ fn open_metrics_is_as_recorded() {
 #[test]
 fn every_collector_has_its_part() {
     let answer = exporter().metrics();
-    for spec in COLLECTORS {
-        let line = format!("node_scrape_collector_success{{collector=\"{}\"}} 1\n", spec.name);
-        assert!(answer.contains(&line), "{} has no recorded files or fails on them", spec.name);
+    for name in recorded() {
+        let line = format!("node_scrape_collector_success{{collector=\"{name}\"}} 1\n");
+        assert!(answer.contains(&line), "{name} has no recorded files or fails on them");
     }
 }

@@ -45,7 +45,7 @@ fn has(options: &[u8], option: &[u8]) -> bool {
 }
 
 /// Blanks, tabs, newlines, backslashes and `#` are written as a backslash and three octal digits.
-fn unescape(field: &[u8]) -> Cow<'_, [u8]> {
+pub(in crate::collectors) fn unescape(field: &[u8]) -> Cow<'_, [u8]> {
     if !field.contains(&b'\\') {
         return Cow::Borrowed(field);
     }
