@@ -63,7 +63,7 @@ pub struct Spec {
     /// Its flags.
     pub flags: &'static [Flag],
     /// Checks its flags; the result makes the collector.
-    pub build: fn(Given<'_>) -> Result<Build, ConfigErrors>,
+    pub build: Check,
 }
 
 impl Spec {
@@ -73,320 +73,211 @@ impl Spec {
     }
 }
 
+type Check = fn(Given<'_>) -> Result<Build, ConfigErrors>;
+
+/// What runs without being asked for: name, what it is about, what it reads, flags, and the check of those.
+const fn on(
+    name: &'static str,
+    about: &'static str,
+    reads: &'static str,
+    flags: &'static [Flag],
+    build: Check,
+) -> Spec {
+    Spec { name, default_on: true, about, reads, flags, build }
+}
+
+/// What runs only where it is asked for.
+const fn off(
+    name: &'static str,
+    about: &'static str,
+    reads: &'static str,
+    flags: &'static [Flag],
+    build: Check,
+) -> Spec {
+    Spec { default_on: false, ..on(name, about, reads, flags, build) }
+}
+
 /// All collectors, in the order in which they run and write.
 pub const COLLECTORS: &[Spec] = &[
-    Spec {
-        name: "buddyinfo",
-        default_on: false,
-        about: "free blocks of memory by size",
-        reads: "P/buddyinfo",
-        flags: &[],
-        build: |_| Ok(Build::new(buddyinfo::Buddyinfo::new)),
-    },
-    Spec {
-        name: "cgroups",
-        default_on: false,
-        about: "control groups by controller",
-        reads: "P/cgroups",
-        flags: &[],
-        build: |_| Ok(Build::new(cgroups::Cgroups::new)),
-    },
-    Spec {
-        name: "conntrack",
-        default_on: true,
-        about: "connections that the kernel tracks, and the limit",
-        reads: "P/sys/net/netfilter/nf_conntrack_{count,max}, P/1/net/stat/nf_conntrack",
-        flags: &[],
-        build: |_| Ok(Build::new(conntrack::Conntrack::new)),
-    },
-    Spec {
-        name: "cpu",
-        default_on: true,
-        about: "seconds that each CPU spent in each mode, throttling, CPUs online and isolated",
-        reads: "P/stat, S/devices/system/cpu",
-        flags: cpu::FLAGS,
-        build: |given| Ok(cpu::build(given)),
-    },
-    Spec {
-        name: "cpu_vulnerabilities",
-        default_on: false,
-        about: "flaws of the CPUs and what is done about them",
-        reads: "S/devices/system/cpu/vulnerabilities",
-        flags: &[],
-        build: |_| Ok(Build::new(cpu_vulnerabilities::CpuVulnerabilities::new)),
-    },
-    Spec {
-        name: "diskstats",
-        default_on: true,
-        about: "reads, writes, discards and flushes of block devices, and what the devices are",
-        reads: "P/diskstats, S/block/*/queue/rotational, U/b*",
-        flags: diskstats::FLAGS,
-        build: diskstats::build,
-    },
-    Spec {
-        name: "drbd",
-        default_on: false,
-        about: "disks replicated over the network",
-        reads: "P/drbd",
-        flags: &[],
-        build: |_| Ok(Build::new(drbd::Drbd::new)),
-    },
-    Spec {
-        name: "entropy",
-        default_on: true,
-        about: "the kernel's entropy pool",
-        reads: "P/sys/kernel/random/{entropy_avail,poolsize}",
-        flags: &[],
-        build: |_| Ok(Build::new(entropy::Entropy::new)),
-    },
-    Spec {
-        name: "ethtool",
-        default_on: false,
-        about: "nothing: network drivers tell their statistics by an ioctl only, which no safe library offers",
-        reads: "nothing",
-        flags: ethtool::FLAGS,
-        build: ethtool::build,
-    },
-    Spec {
-        name: "filefd",
-        default_on: true,
-        about: "open files of the whole system, and the limit",
-        reads: "P/sys/fs/file-nr",
-        flags: &[],
-        build: |_| Ok(Build::new(filefd::Filefd::new)),
-    },
-    Spec {
-        name: "filesystem",
-        default_on: true,
-        about: "size, free space and inodes of mounted file systems",
-        reads: "P/1/mountinfo, statfs below R",
-        flags: filesystem::FLAGS,
-        build: filesystem::build,
-    },
-    Spec {
-        name: "interrupts",
-        default_on: false,
-        about: "interrupts by CPU, number and device",
-        reads: "P/interrupts",
-        flags: interrupts::FLAGS,
-        build: interrupts::build,
-    },
-    Spec {
-        name: "ipvs",
-        default_on: true,
-        about: "traffic and backends of the kernel's load balancer",
-        reads: "P/1/net/ip_vs, P/1/net/ip_vs_stats",
-        flags: ipvs::FLAGS,
-        build: ipvs::build,
-    },
-    Spec {
-        name: "ksmd",
-        default_on: false,
-        about: "merging of equal pages of memory",
-        reads: "S/kernel/mm/ksm",
-        flags: &[],
-        build: |_| Ok(Build::new(ksmd::Ksmd::new)),
-    },
-    Spec {
-        name: "lnstat",
-        default_on: false,
-        about: "counters of the network's caches by CPU",
-        reads: "P/1/net/stat/*",
-        flags: &[],
-        build: |_| Ok(Build::new(lnstat::Lnstat::new)),
-    },
-    Spec {
-        name: "loadavg",
-        default_on: true,
-        about: "load averages over 1, 5 and 15 minutes",
-        reads: "P/loadavg",
-        flags: &[],
-        build: |_| Ok(Build::new(loadavg::Loadavg::new)),
-    },
-    Spec {
-        name: "mdadm",
-        default_on: true,
-        about: "state, disks and resync of software RAID arrays",
-        reads: "P/mdstat, S/block/md*/md",
-        flags: &[],
-        build: |_| Ok(Build::new(mdadm::Mdadm::new)),
-    },
-    Spec {
-        name: "meminfo",
-        default_on: true,
-        about: "memory by use",
-        reads: "P/meminfo",
-        flags: &[],
-        build: |_| Ok(Build::new(meminfo::Meminfo::new)),
-    },
-    Spec {
-        name: "meminfo_numa",
-        default_on: false,
-        about: "memory and allocations by NUMA node",
-        reads: "S/devices/system/node/node*/{meminfo,numastat}",
-        flags: &[],
-        build: |_| Ok(Build::new(meminfo_numa::MeminfoNuma::new)),
-    },
-    Spec {
-        name: "mountstats",
-        default_on: false,
-        about: "what mounted NFS file systems did",
-        reads: "P/1/{mountstats,mountinfo} or those of P/self",
-        flags: &[],
-        build: |_| Ok(Build::new(mountstats::Mountstats::new)),
-    },
-    Spec {
-        name: "netdev",
-        default_on: true,
-        about: "traffic and errors of the host's network devices",
-        reads: "P/1/net/dev",
-        flags: netdev::FLAGS,
-        build: netdev::build,
-    },
-    Spec {
-        name: "netstat",
-        default_on: true,
-        about: "the host's protocol counters",
-        reads: "P/1/net/{netstat,snmp,snmp6}",
-        flags: netstat::FLAGS,
-        build: netstat::build,
-    },
-    Spec {
-        name: "network_route",
-        default_on: false,
-        about: "the host's routes",
-        reads: "rtnetlink, or P/1/net/{route,ipv6_route}",
-        flags: &[],
-        build: |_| Ok(Build::new(network_route::NetworkRoute::new)),
-    },
-    Spec {
-        name: "pressure",
-        default_on: true,
-        about: "time that tasks waited for CPU, memory, I/O and interrupts",
-        reads: "P/pressure/{cpu,io,memory,irq}",
-        flags: &[],
-        build: |_| Ok(Build::new(pressure::Pressure::new)),
-    },
-    Spec {
-        name: "processes",
-        default_on: false,
-        about: "processes and threads by state, and their limits",
-        reads: "P/*/stat, P/*/task/*/stat, P/sys/kernel/{threads-max,pid_max}",
-        flags: &[],
-        build: |_| Ok(Build::new(processes::Processes::new)),
-    },
-    Spec {
-        name: "qdisc",
-        default_on: false,
-        about: "traffic through queueing disciplines",
-        reads: "rtnetlink",
-        flags: qdisc::FLAGS,
-        build: qdisc::build,
-    },
-    Spec {
-        name: "slabinfo",
-        default_on: false,
-        about: "the kernel's own object caches",
-        reads: "P/slabinfo",
-        flags: slabinfo::FLAGS,
-        build: slabinfo::build,
-    },
-    Spec {
-        name: "sockstat",
-        default_on: true,
-        about: "the host's sockets in use",
-        reads: "P/1/net/{sockstat,sockstat6}",
-        flags: &[],
-        build: |_| Ok(Build::new(sockstat::Sockstat::new)),
-    },
-    Spec {
-        name: "softirqs",
-        default_on: false,
-        about: "software interrupts by CPU and kind",
-        reads: "P/softirqs",
-        flags: &[],
-        build: |_| Ok(Build::new(softirqs::Softirqs::new)),
-    },
-    Spec {
-        name: "stat",
-        default_on: true,
-        about: "interrupts, context switches, forks, boot time, running and blocked processes",
-        reads: "P/stat",
-        flags: stat::FLAGS,
-        build: |given| Ok(stat::build(given)),
-    },
-    Spec {
-        name: "swap",
-        default_on: false,
-        about: "size, use and priority of each swap area",
-        reads: "P/swaps",
-        flags: &[],
-        build: |_| Ok(Build::new(swap::Swap::new)),
-    },
-    Spec {
-        name: "sysctl",
-        default_on: false,
-        about: "chosen kernel settings",
-        reads: "P/sys",
-        flags: sysctl::FLAGS,
-        build: |given| Ok(sysctl::build(given)),
-    },
-    Spec {
-        name: "tcpstat",
-        default_on: false,
-        about: "the host's TCP connections by state",
-        reads: "P/1/net/{tcp,tcp6}",
-        flags: &[],
-        build: |_| Ok(Build::new(tcpstat::Tcpstat::new)),
-    },
-    Spec {
-        name: "textfile",
-        default_on: true,
-        about: "metrics that others write into *.prom files",
-        reads: "the folders given by its flag",
-        flags: textfile::FLAGS,
-        build: |given| Ok(textfile::build(given)),
-    },
-    Spec {
-        name: "time",
-        default_on: true,
-        about: "the system's time and its clock sources",
-        reads: "the clock, S/devices/system/clocksource",
-        flags: &[],
-        build: |_| Ok(Build::new(|host| time::Time::new(host, SystemTime::now))),
-    },
-    Spec {
-        name: "uname",
-        default_on: true,
-        about: "kernel, architecture and the node's name",
-        reads: "uname(2), the node's identity",
-        flags: &[],
-        build: |_| Ok(Build::new(uname::Uname::new)),
-    },
-    Spec {
-        name: "vmstat",
-        default_on: true,
-        about: "paging, swapping, page faults and kills for lack of memory",
-        reads: "P/vmstat",
-        flags: vmstat::FLAGS,
-        build: vmstat::build,
-    },
-    Spec {
-        name: "xfrm",
-        default_on: false,
-        about: "packets that IPsec dropped, by reason",
-        reads: "P/1/net/xfrm_stat",
-        flags: &[],
-        build: |_| Ok(Build::new(xfrm::Xfrm::new)),
-    },
-    Spec {
-        name: "zoneinfo",
-        default_on: false,
-        about: "memory by NUMA node and zone",
-        reads: "P/zoneinfo",
-        flags: &[],
-        build: |_| Ok(Build::new(zoneinfo::Zoneinfo::new)),
-    },
+    off("buddyinfo", "free blocks of memory by size", "P/buddyinfo", &[], |_| {
+        Ok(Build::new(buddyinfo::Buddyinfo::new))
+    }),
+    off("cgroups", "control groups by controller", "P/cgroups", &[], |_| {
+        Ok(Build::new(cgroups::Cgroups::new))
+    }),
+    on(
+        "conntrack",
+        "connections that the kernel tracks, and the limit",
+        "P/sys/net/netfilter/nf_conntrack_{count,max}, P/1/net/stat/nf_conntrack",
+        &[],
+        |_| Ok(Build::new(conntrack::Conntrack::new)),
+    ),
+    on(
+        "cpu",
+        "seconds that each CPU spent in each mode, throttling, CPUs online and isolated",
+        "P/stat, S/devices/system/cpu",
+        cpu::FLAGS,
+        |given| Ok(cpu::build(given)),
+    ),
+    off(
+        "cpu_vulnerabilities",
+        "flaws of the CPUs and what is done about them",
+        "S/devices/system/cpu/vulnerabilities",
+        &[],
+        |_| Ok(Build::new(cpu_vulnerabilities::CpuVulnerabilities::new)),
+    ),
+    on(
+        "diskstats",
+        "reads, writes, discards and flushes of block devices, and what the devices are",
+        "P/diskstats, S/block/*/queue/rotational, U/b*",
+        diskstats::FLAGS,
+        diskstats::build,
+    ),
+    off("drbd", "disks replicated over the network", "P/drbd", &[], |_| Ok(Build::new(drbd::Drbd::new))),
+    on("entropy", "the kernel's entropy pool", "P/sys/kernel/random/{entropy_avail,poolsize}", &[], |_| {
+        Ok(Build::new(entropy::Entropy::new))
+    }),
+    off(
+        "ethtool",
+        "nothing: network drivers tell their statistics by an ioctl only, which no safe library offers",
+        "nothing",
+        ethtool::FLAGS,
+        ethtool::build,
+    ),
+    on("filefd", "open files of the whole system, and the limit", "P/sys/fs/file-nr", &[], |_| {
+        Ok(Build::new(filefd::Filefd::new))
+    }),
+    on(
+        "filesystem",
+        "size, free space and inodes of mounted file systems",
+        "P/1/mountinfo, statfs below R",
+        filesystem::FLAGS,
+        filesystem::build,
+    ),
+    off(
+        "interrupts",
+        "interrupts by CPU, number and device",
+        "P/interrupts",
+        interrupts::FLAGS,
+        interrupts::build,
+    ),
+    on(
+        "ipvs",
+        "traffic and backends of the kernel's load balancer",
+        "P/1/net/ip_vs, P/1/net/ip_vs_stats",
+        ipvs::FLAGS,
+        ipvs::build,
+    ),
+    off("ksmd", "merging of equal pages of memory", "S/kernel/mm/ksm", &[], |_| {
+        Ok(Build::new(ksmd::Ksmd::new))
+    }),
+    off("lnstat", "counters of the network's caches by CPU", "P/1/net/stat/*", &[], |_| {
+        Ok(Build::new(lnstat::Lnstat::new))
+    }),
+    on("loadavg", "load averages over 1, 5 and 15 minutes", "P/loadavg", &[], |_| {
+        Ok(Build::new(loadavg::Loadavg::new))
+    }),
+    on("mdadm", "state, disks and resync of software RAID arrays", "P/mdstat, S/block/md*/md", &[], |_| {
+        Ok(Build::new(mdadm::Mdadm::new))
+    }),
+    on("meminfo", "memory by use", "P/meminfo", &[], |_| Ok(Build::new(meminfo::Meminfo::new))),
+    off(
+        "meminfo_numa",
+        "memory and allocations by NUMA node",
+        "S/devices/system/node/node*/{meminfo,numastat}",
+        &[],
+        |_| Ok(Build::new(meminfo_numa::MeminfoNuma::new)),
+    ),
+    off(
+        "mountstats",
+        "what mounted NFS file systems did",
+        "P/1/{mountstats,mountinfo} or those of P/self",
+        &[],
+        |_| Ok(Build::new(mountstats::Mountstats::new)),
+    ),
+    on(
+        "netdev",
+        "traffic and errors of the host's network devices",
+        "P/1/net/dev",
+        netdev::FLAGS,
+        netdev::build,
+    ),
+    on(
+        "netstat",
+        "the host's protocol counters",
+        "P/1/net/{netstat,snmp,snmp6}",
+        netstat::FLAGS,
+        netstat::build,
+    ),
+    off("network_route", "the host's routes", "rtnetlink, or P/1/net/{route,ipv6_route}", &[], |_| {
+        Ok(Build::new(network_route::NetworkRoute::new))
+    }),
+    on(
+        "pressure",
+        "time that tasks waited for CPU, memory, I/O and interrupts",
+        "P/pressure/{cpu,io,memory,irq}",
+        &[],
+        |_| Ok(Build::new(pressure::Pressure::new)),
+    ),
+    off(
+        "processes",
+        "processes and threads by state, and their limits",
+        "P/*/stat, P/*/task/*/stat, P/sys/kernel/{threads-max,pid_max}",
+        &[],
+        |_| Ok(Build::new(processes::Processes::new)),
+    ),
+    off("qdisc", "traffic through queueing disciplines", "rtnetlink", qdisc::FLAGS, qdisc::build),
+    off("slabinfo", "the kernel's own object caches", "P/slabinfo", slabinfo::FLAGS, slabinfo::build),
+    on("sockstat", "the host's sockets in use", "P/1/net/{sockstat,sockstat6}", &[], |_| {
+        Ok(Build::new(sockstat::Sockstat::new))
+    }),
+    off("softirqs", "software interrupts by CPU and kind", "P/softirqs", &[], |_| {
+        Ok(Build::new(softirqs::Softirqs::new))
+    }),
+    on(
+        "stat",
+        "interrupts, context switches, forks, boot time, running and blocked processes",
+        "P/stat",
+        stat::FLAGS,
+        |given| Ok(stat::build(given)),
+    ),
+    off("swap", "size, use and priority of each swap area", "P/swaps", &[], |_| {
+        Ok(Build::new(swap::Swap::new))
+    }),
+    off("sysctl", "chosen kernel settings", "P/sys", sysctl::FLAGS, |given| Ok(sysctl::build(given))),
+    off("tcpstat", "the host's TCP connections by state", "P/1/net/{tcp,tcp6}", &[], |_| {
+        Ok(Build::new(tcpstat::Tcpstat::new))
+    }),
+    on(
+        "textfile",
+        "metrics that others write into *.prom files",
+        "the folders given by its flag",
+        textfile::FLAGS,
+        |given| Ok(textfile::build(given)),
+    ),
+    on(
+        "time",
+        "the system's time and its clock sources",
+        "the clock, S/devices/system/clocksource",
+        &[],
+        |_| Ok(Build::new(|host| time::Time::new(host, SystemTime::now))),
+    ),
+    on("uname", "kernel, architecture and the node's name", "uname(2), the node's identity", &[], |_| {
+        Ok(Build::new(uname::Uname::new))
+    }),
+    on(
+        "vmstat",
+        "paging, swapping, page faults and kills for lack of memory",
+        "P/vmstat",
+        vmstat::FLAGS,
+        vmstat::build,
+    ),
+    off("xfrm", "packets that IPsec dropped, by reason", "P/1/net/xfrm_stat", &[], |_| {
+        Ok(Build::new(xfrm::Xfrm::new))
+    }),
+    off("zoneinfo", "memory by NUMA node and zone", "P/zoneinfo", &[], |_| {
+        Ok(Build::new(zoneinfo::Zoneinfo::new))
+    }),
 ];
 
 /// Makes a collector once the host is known, and again after a panic.
