@@ -9,25 +9,37 @@ use agent_core::error::ConfigErrors;
 use crate::flags::{Flag, Given};
 use crate::host::Host;
 
+mod bonding;
 mod conntrack;
 mod cpu;
+mod cpufreq;
 mod diskstats;
+mod dmi;
+mod drm;
+mod edac;
 mod entropy;
+mod fibrechannel;
 mod filefd;
 mod filesystem;
+mod infiniband;
 mod ipvs;
 mod loadavg;
 mod mdadm;
 mod meminfo;
 mod netdev;
 mod netstat;
+mod powersupplyclass;
 mod pressure;
+mod rapl;
 mod sockstat;
 mod stat;
+mod tapestats;
 mod textfile;
+mod thermal_zone;
 mod time;
 mod uname;
 mod vmstat;
+mod watchdog;
 
 /// A collector as users see it.
 #[derive(Debug)]
@@ -56,6 +68,14 @@ impl Spec {
 /// All collectors, in the order in which they run and write.
 pub const COLLECTORS: &[Spec] = &[
     Spec {
+        name: "bonding",
+        default_on: true,
+        about: "network devices that bundle others: how many of them are up",
+        reads: "S/class/net/{bonding_masters,*/bonding/slaves}",
+        flags: &[],
+        build: |_| Ok(Build::new(bonding::Bonding::new)),
+    },
+    Spec {
         name: "conntrack",
         default_on: true,
         about: "connections that the kernel tracks, and the limit",
@@ -67,9 +87,17 @@ pub const COLLECTORS: &[Spec] = &[
         name: "cpu",
         default_on: true,
         about: "seconds that each CPU spent in each mode, throttling, CPUs online and isolated",
-        reads: "P/stat, S/devices/system/cpu",
+        reads: "P/stat, P/cpuinfo, S/devices/system/cpu",
         flags: cpu::FLAGS,
-        build: |given| Ok(cpu::build(given)),
+        build: cpu::build,
+    },
+    Spec {
+        name: "cpufreq",
+        default_on: true,
+        about: "frequencies of CPUs and the governor that sets them",
+        reads: "S/devices/system/cpu/cpu*/cpufreq",
+        flags: &[],
+        build: |given| Ok(cpufreq::build(given)),
     },
     Spec {
         name: "diskstats",
@@ -80,12 +108,44 @@ pub const COLLECTORS: &[Spec] = &[
         build: diskstats::build,
     },
     Spec {
+        name: "dmi",
+        default_on: true,
+        about: "what the firmware says of the machine",
+        reads: "S/class/dmi/id",
+        flags: &[],
+        build: |_| Ok(Build::new(dmi::Dmi::new)),
+    },
+    Spec {
+        name: "drm",
+        default_on: false,
+        about: "memory and load of AMD graphics cards",
+        reads: "S/class/drm/card*/device",
+        flags: &[],
+        build: |_| Ok(Build::new(drm::Drm::new)),
+    },
+    Spec {
+        name: "edac",
+        default_on: true,
+        about: "memory errors, corrected or not",
+        reads: "S/devices/system/edac/mc",
+        flags: &[],
+        build: |_| Ok(Build::new(edac::Edac::new)),
+    },
+    Spec {
         name: "entropy",
         default_on: true,
         about: "the kernel's entropy pool",
         reads: "P/sys/kernel/random/{entropy_avail,poolsize}",
         flags: &[],
         build: |_| Ok(Build::new(entropy::Entropy::new)),
+    },
+    Spec {
+        name: "fibrechannel",
+        default_on: true,
+        about: "ports of Fibre Channel adapters",
+        reads: "S/class/fc_host",
+        flags: &[],
+        build: |_| Ok(Build::new(fibrechannel::Fibrechannel::new)),
     },
     Spec {
         name: "filefd",
@@ -102,6 +162,14 @@ pub const COLLECTORS: &[Spec] = &[
         reads: "P/1/mountinfo, statfs below R",
         flags: filesystem::FLAGS,
         build: filesystem::build,
+    },
+    Spec {
+        name: "infiniband",
+        default_on: true,
+        about: "ports of InfiniBand and RoCE adapters",
+        reads: "S/class/infiniband",
+        flags: &[],
+        build: |_| Ok(Build::new(infiniband::Infiniband::new)),
     },
     Spec {
         name: "ipvs",
@@ -152,12 +220,28 @@ pub const COLLECTORS: &[Spec] = &[
         build: netstat::build,
     },
     Spec {
+        name: "powersupplyclass",
+        default_on: true,
+        about: "batteries and other supplies of power",
+        reads: "S/class/power_supply",
+        flags: powersupplyclass::FLAGS,
+        build: powersupplyclass::build,
+    },
+    Spec {
         name: "pressure",
         default_on: true,
         about: "time that tasks waited for CPU, memory, I/O and interrupts",
         reads: "P/pressure/{cpu,io,memory,irq}",
         flags: &[],
         build: |_| Ok(Build::new(pressure::Pressure::new)),
+    },
+    Spec {
+        name: "rapl",
+        default_on: true,
+        about: "energy that parts of the processor used",
+        reads: "S/class/powercap",
+        flags: rapl::FLAGS,
+        build: |given| Ok(rapl::build(given)),
     },
     Spec {
         name: "sockstat",
@@ -176,12 +260,28 @@ pub const COLLECTORS: &[Spec] = &[
         build: |given| Ok(stat::build(given)),
     },
     Spec {
+        name: "tapestats",
+        default_on: true,
+        about: "traffic of tape drives",
+        reads: "S/class/scsi_tape/st*/stats",
+        flags: tapestats::FLAGS,
+        build: tapestats::build,
+    },
+    Spec {
         name: "textfile",
         default_on: true,
         about: "metrics that others write into *.prom files",
         reads: "the folders given by its flag",
         flags: textfile::FLAGS,
         build: |given| Ok(textfile::build(given)),
+    },
+    Spec {
+        name: "thermal_zone",
+        default_on: true,
+        about: "temperatures and how far cooling is turned up",
+        reads: "S/class/thermal",
+        flags: &[],
+        build: |_| Ok(Build::new(thermal_zone::ThermalZone::new)),
     },
     Spec {
         name: "time",
@@ -206,6 +306,14 @@ pub const COLLECTORS: &[Spec] = &[
         reads: "P/vmstat",
         flags: vmstat::FLAGS,
         build: vmstat::build,
+    },
+    Spec {
+        name: "watchdog",
+        default_on: true,
+        about: "timers that restart a machine which hangs",
+        reads: "S/class/watchdog",
+        flags: &[],
+        build: |_| Ok(Build::new(watchdog::Watchdog::new)),
     },
 ];
 

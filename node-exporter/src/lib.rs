@@ -12,6 +12,7 @@ pub mod flags;
 pub mod host;
 pub mod named;
 pub mod surroundings;
+pub mod sysfs;
 pub mod table;
 
 pub use agent::NodeExporter;
