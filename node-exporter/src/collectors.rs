@@ -9,12 +9,16 @@ use agent_core::error::ConfigErrors;
 use crate::flags::{Flag, Given};
 use crate::host::Host;
 
+mod bcache;
+mod bcachefs;
 mod bonding;
+mod btrfs;
 mod conntrack;
 mod cpu;
 mod cpufreq;
 mod diskstats;
 mod dmi;
+mod dmmultipath;
 mod drm;
 mod edac;
 mod entropy;
@@ -28,6 +32,8 @@ mod mdadm;
 mod meminfo;
 mod netdev;
 mod netstat;
+mod nvme;
+mod nvmesubsystem;
 mod powersupplyclass;
 mod pressure;
 mod rapl;
@@ -68,12 +74,36 @@ impl Spec {
 /// All collectors, in the order in which they run and write.
 pub const COLLECTORS: &[Spec] = &[
     Spec {
+        name: "bcache",
+        default_on: true,
+        about: "disks cached on faster ones: hits, misses, what is not written back",
+        reads: "S/fs/bcache",
+        flags: bcache::FLAGS,
+        build: |given| Ok(bcache::build(given)),
+    },
+    Spec {
+        name: "bcachefs",
+        default_on: true,
+        about: "counters, errors and devices of bcachefs file systems",
+        reads: "S/fs/bcachefs",
+        flags: &[],
+        build: |_| Ok(Build::new(bcachefs::Bcachefs::new)),
+    },
+    Spec {
         name: "bonding",
         default_on: true,
         about: "network devices that bundle others: how many of them are up",
         reads: "S/class/net/{bonding_masters,*/bonding/slaves}",
         flags: &[],
         build: |_| Ok(Build::new(bonding::Bonding::new)),
+    },
+    Spec {
+        name: "btrfs",
+        default_on: true,
+        about: "space and commits of Btrfs file systems",
+        reads: "S/fs/btrfs",
+        flags: &[],
+        build: |_| Ok(Build::new(btrfs::Btrfs::new)),
     },
     Spec {
         name: "conntrack",
@@ -114,6 +144,14 @@ pub const COLLECTORS: &[Spec] = &[
         reads: "S/class/dmi/id",
         flags: &[],
         build: |_| Ok(Build::new(dmi::Dmi::new)),
+    },
+    Spec {
+        name: "dmmultipath",
+        default_on: true,
+        about: "disks that are reached over several paths, and which of those work",
+        reads: "S/block/{dm-*/{dm,slaves,size},*/device/state}",
+        flags: &[],
+        build: |_| Ok(Build::new(dmmultipath::Dmmultipath::new)),
     },
     Spec {
         name: "drm",
@@ -218,6 +256,22 @@ pub const COLLECTORS: &[Spec] = &[
         reads: "P/1/net/{netstat,snmp,snmp6}",
         flags: netstat::FLAGS,
         build: netstat::build,
+    },
+    Spec {
+        name: "nvme",
+        default_on: true,
+        about: "NVMe controllers and the sizes of their namespaces",
+        reads: "S/class/nvme",
+        flags: &[],
+        build: |_| Ok(Build::new(nvme::Nvme::new)),
+    },
+    Spec {
+        name: "nvmesubsystem",
+        default_on: false,
+        about: "paths to NVMe subsystems and their states",
+        reads: "S/class/nvme-subsystem",
+        flags: &[],
+        build: |_| Ok(Build::new(nvmesubsystem::NvmeSubsystem::new)),
     },
     Spec {
         name: "powersupplyclass",
