@@ -25,6 +25,7 @@ mod entropy;
 mod fibrechannel;
 mod filefd;
 mod filesystem;
+mod hwmon;
 mod infiniband;
 mod ipvs;
 mod loadavg;
@@ -34,6 +35,7 @@ mod netdev;
 mod netstat;
 mod nvme;
 mod nvmesubsystem;
+mod pcidevice;
 mod powersupplyclass;
 mod pressure;
 mod rapl;
@@ -46,6 +48,7 @@ mod time;
 mod uname;
 mod vmstat;
 mod watchdog;
+mod wifi;
 
 /// A collector as users see it.
 #[derive(Debug)]
@@ -202,6 +205,14 @@ pub const COLLECTORS: &[Spec] = &[
         build: filesystem::build,
     },
     Spec {
+        name: "hwmon",
+        default_on: true,
+        about: "sensors of hardware monitors: temperatures, fans, voltages and others",
+        reads: "S/class/hwmon",
+        flags: hwmon::FLAGS,
+        build: hwmon::build,
+    },
+    Spec {
         name: "infiniband",
         default_on: true,
         about: "ports of InfiniBand and RoCE adapters",
@@ -272,6 +283,14 @@ pub const COLLECTORS: &[Spec] = &[
         reads: "S/class/nvme-subsystem",
         flags: &[],
         build: |_| Ok(Build::new(nvmesubsystem::NvmeSubsystem::new)),
+    },
+    Spec {
+        name: "pcidevice",
+        default_on: false,
+        about: "PCI devices, their links and power states",
+        reads: "S/bus/pci/devices, R/usr/share/*/pci.ids",
+        flags: pcidevice::FLAGS,
+        build: |given| Ok(pcidevice::build(given)),
     },
     Spec {
         name: "powersupplyclass",
@@ -368,6 +387,14 @@ pub const COLLECTORS: &[Spec] = &[
         reads: "S/class/watchdog",
         flags: &[],
         build: |_| Ok(Build::new(watchdog::Watchdog::new)),
+    },
+    Spec {
+        name: "wifi",
+        default_on: false,
+        about: "stations of wireless networks (recorded ones only, so far)",
+        reads: "the folder given by its flag",
+        flags: wifi::FLAGS,
+        build: |given| Ok(wifi::build(given)),
     },
 ];
 

@@ -204,12 +204,7 @@ pub struct Device {
 
 impl Device {
     /// Reads the attributes of a device; what cannot be read has no value.
-    pub fn read(
-        sysfs: &mut Sysfs,
-        folder: &Path,
-        attributes: &[Attribute],
-        labels: &[(&str, &str)],
-    ) -> Self {
+    pub fn read(sysfs: &mut Sysfs, folder: &Path, attributes: &[Attribute], labels: &[(&str, &str)]) -> Self {
         let values = attributes
             .iter()
             .map(|attribute| (attribute.parse)(sysfs.read(folder, attribute.file).ok()?))

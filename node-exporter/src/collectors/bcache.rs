@@ -166,11 +166,9 @@ mod tests {
 
     #[test]
     fn dear_statistics_are_for_who_asks() {
-        assert!(
-            collected(true).contains(
-                "node_bcache_priority_stats_unused_percent{cache_device=\"cache0\",uuid=\"dead-74\"} 99\n"
-            )
-        );
+        assert!(collected(true).contains(
+            "node_bcache_priority_stats_unused_percent{cache_device=\"cache0\",uuid=\"dead-74\"} 99\n"
+        ));
     }
 
     #[test]

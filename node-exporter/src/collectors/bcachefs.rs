@@ -51,11 +51,7 @@ const PAIRS: [Pairs; 2] = [
         "compression_stats",
         "algorithm",
         [
-            (
-                "node_bcachefs_compression_compressed_bytes",
-                "Bytes that compressed data takes.",
-                Kind::Gauge,
-            ),
+            ("node_bcachefs_compression_compressed_bytes", "Bytes that compressed data takes.", Kind::Gauge),
             (
                 "node_bcachefs_compression_uncompressed_bytes",
                 "Bytes that compressed data would take otherwise.",
@@ -207,13 +203,19 @@ mod tests {
         for (file, content) in [
             ("btree_cache_size", "2.05G"),
             ("errors", "bset_bad_csum      2       1767112063"),
-            ("compression_stats", "type   compressed  uncompressed   average extent size\nlz4  48.9G  71.2G  62.5k"),
+            (
+                "compression_stats",
+                "type   compressed  uncompressed   average extent size\nlz4  48.9G  71.2G  62.5k",
+            ),
             ("counters/data_read", "since mount:      475G\nsince filesystem creation:     44.5T"),
             ("counters/strange", "?"),
             ("dev-10/label", "disk-10"),
             ("dev-10/state", "[rw] ro evacuating spare "),
             ("dev-10/io_done", "read:\nsb          :       86016\nwrite:\nsb    : 1"),
-            ("dev-10/io_errors", "IO errors since filesystem creation\n  read:  3\nIO errors since 8 y ago\n  read: 1"),
+            (
+                "dev-10/io_errors",
+                "IO errors since filesystem creation\n  read:  3\nIO errors since 8 y ago\n  read: 1",
+            ),
         ] {
             root.file(format!("sys/fs/bcachefs/dead/{file}"), format!("{content}\n"));
         }

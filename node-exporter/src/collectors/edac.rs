@@ -70,8 +70,7 @@ impl Edac {
             let number = file.strip_prefix("ch").and_then(|rest| rest.strip_suffix("_ce_count"));
             let Some(number) = number.filter(|number| is_number(number)) else { continue };
             let dimm = dimm_label(&self.sysfs.label(folder, &format!("ch{number}_dimm_label")));
-            let errors =
-                CHANNEL.map(|(file, _, _)| self.sysfs.number(folder, &format!("ch{number}_{file}")));
+            let errors = CHANNEL.map(|(file, _, _)| self.sysfs.number(folder, &format!("ch{number}_{file}")));
             let (controller, csrow) = (controller.to_owned(), csrow.to_owned());
             channels.push(Channel { controller, csrow, number: number.to_owned(), dimm, errors });
         }

@@ -41,8 +41,12 @@ impl Collector for Infiniband {
             let folder = self.folder.join(name);
             let [board, firmware, kind] =
                 ["board_id", "fw_ver", "hca_type"].map(|file| self.sysfs.label(&folder, file));
-            let labels =
-                [("board_id", &board), ("device", name), ("firmware_version", &firmware), ("hca_type", &kind)];
+            let labels = [
+                ("board_id", &board),
+                ("device", name),
+                ("firmware_version", &firmware),
+                ("hca_type", &kind),
+            ];
             family.sample(&labels.map(|(label, value)| (label, value.as_str())), 1_u64);
         }
         Ok(())

@@ -78,8 +78,13 @@ impl Collector for NvmeSubsystem {
         let subsystems: Vec<_> = names.into_iter().map(|(name, _)| self.read_subsystem(name)).collect();
         let mut family = out.family("node_nvmesubsystem_info", "What an NVMe subsystem is.", Kind::Gauge);
         for Subsystem { name, info: [policy, model, nqn, serial], .. } in &subsystems {
-            let labels =
-                [("iopolicy", policy), ("model", model), ("nqn", nqn), ("serial", serial), ("subsystem", name)];
+            let labels = [
+                ("iopolicy", policy),
+                ("model", model),
+                ("nqn", nqn),
+                ("serial", serial),
+                ("subsystem", name),
+            ];
             family.sample(&labels.map(|(label, value)| (label, value.as_str())), 1_u64);
         }
         let help = "Which NVMe subsystem a namespace belongs to.";

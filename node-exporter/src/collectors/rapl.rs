@@ -92,7 +92,8 @@ impl Collector for Rapl {
             let help = "Energy that a part of the processor used, in joules.";
             let mut family = out.family("node_rapl_joules_total", help, Kind::Counter);
             for Zone { name, index, path, joules } in &zones {
-                let labels = [("index", index.to_string()), ("path", path.clone()), ("rapl_zone", name.clone())];
+                let labels =
+                    [("index", index.to_string()), ("path", path.clone()), ("rapl_zone", name.clone())];
                 family.sample(&labels.each_ref().map(|(label, value)| (*label, value.as_str())), *joules);
             }
             return Ok(());

@@ -39,9 +39,7 @@ impl Collector for Watchdog {
         let names = list(&self.folder)?;
         let devices: Vec<_> = names
             .iter()
-            .map(|name| {
-                Device::read(&mut self.sysfs, &self.folder.join(name), ATTRIBUTES, &[("name", name)])
-            })
+            .map(|name| Device::read(&mut self.sysfs, &self.folder.join(name), ATTRIBUTES, &[("name", name)]))
             .collect();
         write_attributes(out, ATTRIBUTES, &devices);
         let mut family = out.family("node_watchdog_info", "What a watchdog timer is.", Kind::Gauge);

@@ -12,7 +12,11 @@ fn human(word: &[u8]) -> Option<u64> {
     };
     let value = parse_f64(number).filter(|value| value.is_finite() && *value >= 0.0)?;
     let unit = 1024_f64.powi(i32::try_from(power).ok()? + 1);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive; the cast saturates")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive; the cast saturates"
+    )]
     Some((value * unit) as u64)
 }
 
@@ -23,8 +27,7 @@ pub(super) fn size(text: &[u8]) -> Option<Value> {
 
 /// A file of `counters`; what counts since the mount would fall to zero with each.
 pub(super) fn parse_counter(content: &[u8]) -> Option<u64> {
-    lines(content)
-        .find_map(|line| human(line.strip_prefix(b"since filesystem creation:")?.trim_ascii()))
+    lines(content).find_map(|line| human(line.strip_prefix(b"since filesystem creation:")?.trim_ascii()))
 }
 
 /// `errors`: lines of a name, a count and when it was last counted.
