@@ -120,9 +120,9 @@ impl Hwmon {
                     plan.sensor_labels.push(labels);
                 }
             }
-            let plain = sensor.elements.iter().any(|element| element.name.is_empty());
+            let has_plain = sensor.elements.iter().any(|element| element.name.is_empty());
             for element in &sensor.elements {
-                let Some(metric) = metric(&sensor.kind, &element.name, plain) else { continue };
+                let Some(metric) = metric(&sensor.kind, &element.name, has_plain) else { continue };
                 let mut name = sensor.name.clone();
                 if metric.by_label {
                     let Some(label) = &sensor.label else { continue };

@@ -20,7 +20,9 @@ const INFO: [(&str, &str); 5] = [
 ];
 
 /// Families of namespaces and how their values come about.
-const SIZES: [(&str, &str, fn(&Namespace) -> Option<u64>); 4] = [
+type Size = (&'static str, &'static str, fn(&Namespace) -> Option<u64>);
+
+const SIZES: [Size; 4] = [
     ("node_nvme_namespace_capacity_bytes", "Size of a namespace in its blocks, in bytes.", |n| {
         n.size?.checked_mul(n.block?)
     }),

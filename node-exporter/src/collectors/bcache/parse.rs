@@ -40,13 +40,13 @@ pub(super) fn nanoseconds(text: &[u8]) -> Option<Value> {
     divided(text, 1e9)
 }
 
-/// A line of `writeback_rate_debug`: `rate:		1.1M/sec`.
+/// A line of `writeback_rate_debug`: `rate: 1.1M/sec`.
 pub(super) fn rate(text: &[u8], key: &[u8]) -> Option<Value> {
     let value = after(text, key)?;
     human(value.strip_suffix(b"/sec").unwrap_or(value))
 }
 
-/// A line of `priority_stats`: `Unused:		99%`.
+/// A line of `priority_stats`: `Unused: 99%`.
 pub(super) fn unused_percent(text: &[u8]) -> Option<Value> {
     percent(after(text, b"Unused")?)
 }

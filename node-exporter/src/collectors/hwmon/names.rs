@@ -40,9 +40,8 @@ pub(super) fn parse_name(name: &str) -> Option<File<'_>> {
     }
     let element = match rest.strip_prefix('_') {
         Some(element) if !element.is_empty() => element,
-        Some(_) => return None,
         None if rest.is_empty() => "",
-        None => return None,
+        Some(_) | None => return None,
     };
     let number = if number.is_empty() { 0 } else { number.parse().ok()? };
     Some(File { kind, number, element })

@@ -21,7 +21,7 @@ fn root() -> FakeRoot {
         root.file(format!("sys/devices/pci0000:00/{place}/{file}"), format!("{content}\n"));
     }
     let folder = root.path().join("sys/bus/pci/devices");
-    std::fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(&folder).unwrap();
     let devices = "../../../devices/pci0000:00/0000:00:02.1";
     symlink(devices, folder.join("0000:00:02.1")).unwrap();
     symlink(format!("{devices}/0000:01:00.0"), folder.join("0000:01:00.0")).unwrap();
