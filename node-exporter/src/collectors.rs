@@ -79,7 +79,7 @@ pub const COLLECTORS: &[Spec] = &[
     Spec {
         name: "bcache",
         default_on: true,
-        about: "disks cached on faster ones: hits, misses, what is not written back",
+        about: "disks that are cached on faster ones",
         reads: "S/fs/bcache",
         flags: bcache::FLAGS,
         build: |given| Ok(bcache::build(given)),
@@ -95,7 +95,7 @@ pub const COLLECTORS: &[Spec] = &[
     Spec {
         name: "bonding",
         default_on: true,
-        about: "network devices that bundle others: how many of them are up",
+        about: "network devices that bundle others, and how many of those are up",
         reads: "S/class/net/{bonding_masters,*/bonding/slaves}",
         flags: &[],
         build: |_| Ok(Build::new(bonding::Bonding::new)),
@@ -207,7 +207,7 @@ pub const COLLECTORS: &[Spec] = &[
     Spec {
         name: "hwmon",
         default_on: true,
-        about: "sensors of hardware monitors: temperatures, fans, voltages and others",
+        about: "temperatures, fans, voltages and other sensors of hardware monitors",
         reads: "S/class/hwmon",
         flags: hwmon::FLAGS,
         build: hwmon::build,

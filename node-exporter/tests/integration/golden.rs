@@ -29,9 +29,19 @@ const LEFT_OUT: [&str; 6] = [
     "node_exporter_build_info",
 ];
 
+/// Flags that make collectors write more, or from recorded files only.
+const MORE: [&str; 4] = [
+    "--collector.cpu.info",
+    "--collector.cpu.info.flags-include=^avx",
+    "--collector.stat.softirq",
+    "--collector.wifi.fixtures=tests/fixtures/wifi",
+];
+
+/// All collectors at once, also those that are off by default.
 fn exporter() -> Exporter {
-    let softirq = "--collector.stat.softirq";
-    Exporter::start(&[&FIXTURES[..], &[softirq]].concat())
+    let switches: Vec<_> = COLLECTORS.iter().map(|spec| format!("--{}", spec.switch())).collect();
+    let switches: Vec<_> = switches.iter().map(String::as_str).collect();
+    Exporter::start(&[&FIXTURES[..], &MORE, &switches].concat())
 }
 
 /// The answer without what differs from machine to machine.
