@@ -15,7 +15,7 @@ use agent_core::error::ConfigErrors;
 use agent_core::exposition::{Exposition, Kind, LabelBlock};
 use agent_core::read::parse_f64;
 
-use self::chip::{Chip, Files, scan};
+use self::chip::{Chip, Files, scan, told_apart};
 use self::names::{Metric, clean, metric};
 use super::Build;
 use crate::filter::Filter;
@@ -90,10 +90,11 @@ impl Hwmon {
     fn make_plan(&mut self, files: &[Files]) -> Plan {
         let mut plan = Plan::default();
         let mut taken = HashSet::new();
-        for files in files {
-            let Some(chip) = Chip::find(&self.folder.join(&files.chip), files, &mut self.sysfs) else {
-                continue;
-            };
+        let found = files.iter().filter_map(|files| {
+            let chip = Chip::find(&self.folder.join(&files.chip), files, &mut self.sysfs)?;
+            Some((files.chip.as_str(), chip))
+        });
+        for chip in told_apart(found.collect()) {
             if self.chips.wants(&chip.name) {
                 self.plan_chip(&chip, &mut plan, &mut taken);
             }
@@ -104,10 +105,7 @@ impl Hwmon {
 
     fn plan_chip(&mut self, chip: &Chip, plan: &mut Plan, taken: &mut HashSet<(String, String, String)>) {
         if let Some(name) = &chip.readable {
-            let labels = LabelBlock::new(&[("chip", &chip.name), ("chip_name", name)]);
-            if !plan.chip_names.contains(&labels) {
-                plan.chip_names.push(labels);
-            }
+            plan.chip_names.push(LabelBlock::new(&[("chip", &chip.name), ("chip_name", name)]));
         }
         for sensor in &chip.sensors {
             if !self.sensors.wants(&format!("{};{}", chip.name, sensor.name)) {
@@ -115,10 +113,7 @@ impl Hwmon {
             }
             if let Some(label) = &sensor.label {
                 let pairs = [("chip", &chip.name), ("label", label), ("sensor", &sensor.name)];
-                let labels = LabelBlock::new(&pairs);
-                if !plan.sensor_labels.contains(&labels) {
-                    plan.sensor_labels.push(labels);
-                }
+                plan.sensor_labels.push(LabelBlock::new(&pairs));
             }
             let has_plain = sensor.elements.iter().any(|element| element.name.is_empty());
             for element in &sensor.elements {
@@ -128,7 +123,7 @@ impl Hwmon {
                     let Some(label) = &sensor.label else { continue };
                     name = clean(label);
                 }
-                // Two chips may have the same name; a series must not be there twice.
+                // Two sensors may have the same label; a series must not be there twice.
                 if taken.insert((metric.name.clone(), chip.name.clone(), name.clone())) {
                     plan.items.push(Item {
                         labels: LabelBlock::new(&[("chip", &chip.name), ("sensor", &name)]),

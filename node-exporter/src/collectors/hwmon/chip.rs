@@ -78,6 +78,24 @@ impl Chip {
     }
 }
 
+/// Gives chips that share a device, and with it their name, names of their own: what they call themselves is added,
+/// or the kernel's name for them where even that is the same.
+pub(super) fn told_apart(mut chips: Vec<(&str, Chip)>) -> Vec<Chip> {
+    let with_own = |chip: &Chip| Some(format!("{}_{}", chip.name, chip.readable.as_ref()?));
+    let names: Vec<_> = chips.iter().map(|(_, chip)| (chip.name.clone(), with_own(chip))).collect();
+    for (entry, chip) in &mut chips {
+        if names.iter().filter(|(name, _)| *name == chip.name).count() < 2 {
+            continue;
+        }
+        let own = with_own(chip).filter(|own| {
+            let same = names.iter().filter(|(name, other)| name == own || other.as_ref() == Some(own));
+            same.count() == 1
+        });
+        chip.name = own.unwrap_or_else(|| format!("{}_{}", chip.name, clean(entry)));
+    }
+    chips.into_iter().map(|(_, chip)| chip).collect()
+}
+
 /// Bus and device: `platform_coretemp_0`.
 fn device_name(device: &Path) -> Option<String> {
     let device = fs::canonicalize(device).ok()?;

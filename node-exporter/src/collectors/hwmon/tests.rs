@@ -62,22 +62,32 @@ fn sensors_are_chosen_with_their_chip() {
 }
 
 #[test]
-fn chips_of_the_same_name_give_no_series_twice() {
+fn chips_of_one_device_are_told_apart() {
     let root = FakeRoot::new();
-    for chip in ["hwmon0", "hwmon1"] {
-        root.file(format!("sys/class/hwmon/{chip}/name"), "Nvme!\n");
-        root.file(format!("sys/class/hwmon/{chip}/temp1_input"), "1000\n");
+    let device = root.path().join("sys/devices/platform/asus-nb-wmi");
+    for (chip, name) in
+        [("hwmon0", "asus"), ("hwmon1", "Fan curve"), ("hwmon2", "coretemp"), ("hwmon3", "coretemp")]
+    {
+        root.file(format!("sys/class/hwmon/{chip}/name"), format!("{name}\n"));
+        root.file(format!("sys/class/hwmon/{chip}/pwm1_enable"), "2\n");
     }
-    root.file("sys/class/hwmon/hwmon1/freq1_input", "2250000000\n");
-    root.file("sys/class/hwmon/hwmon1/freq1_label", "sclk\n");
+    std::fs::create_dir_all(&device).unwrap();
+    for chip in ["hwmon0", "hwmon1"] {
+        symlink(&device, root.path().join("sys/class/hwmon").join(chip).join("device")).unwrap();
+    }
+    root.file("sys/class/hwmon/hwmon2/freq1_input", "2250000000\n");
+    root.file("sys/class/hwmon/hwmon2/freq1_label", "sclk\n");
     let (text, _) = collect(hwmon(&root, Filter::default()));
-    assert_eq!(
-        text.matches("node_hwmon_temp_celsius{chip=\"nvme\",sensor=\"temp1\"} 1\n").count(),
-        1,
+    for chip in
+        ["platform_asus_nb_wmi_asus", "platform_asus_nb_wmi_fan_curve", "coretemp_hwmon2", "coretemp_hwmon3"]
+    {
+        let line = format!("node_hwmon_pwm_enable{{chip=\"{chip}\",sensor=\"pwm1\"}} 2\n");
+        assert!(text.contains(&line), "{text}");
+    }
+    assert!(
+        text.contains("node_hwmon_freq_freq_mhz{chip=\"coretemp_hwmon2\",sensor=\"sclk\"} 2250\n"),
         "{text}"
     );
-    assert!(text.contains("node_hwmon_freq_freq_mhz{chip=\"nvme\",sensor=\"sclk\"} 2250\n"), "{text}");
-    assert_eq!(text.matches("node_hwmon_chip_names{").count(), 1, "{text}");
 }
 
 /// A collector that is scraped more than once.
