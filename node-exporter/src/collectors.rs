@@ -9,17 +9,29 @@ use agent_core::error::ConfigErrors;
 use crate::flags::{Flag, Given};
 use crate::host::Host;
 
+mod bcache;
+mod bcachefs;
+mod bonding;
+mod btrfs;
 mod buddyinfo;
 mod cgroups;
 mod conntrack;
 mod cpu;
 mod cpu_vulnerabilities;
+mod cpufreq;
 mod diskstats;
+mod dmi;
+mod dmmultipath;
 mod drbd;
+mod drm;
+mod edac;
 mod entropy;
 mod ethtool;
+mod fibrechannel;
 mod filefd;
 mod filesystem;
+mod hwmon;
+mod infiniband;
 mod interrupts;
 mod ipvs;
 mod ksmd;
@@ -32,20 +44,29 @@ mod mountstats;
 mod netdev;
 mod netstat;
 mod network_route;
+mod nvme;
+mod nvmesubsystem;
+mod pcidevice;
+mod powersupplyclass;
 mod pressure;
 mod processes;
 mod qdisc;
+mod rapl;
 mod slabinfo;
 mod sockstat;
 mod softirqs;
 mod stat;
 mod swap;
 mod sysctl;
+mod tapestats;
 mod tcpstat;
 mod textfile;
+mod thermal_zone;
 mod time;
 mod uname;
 mod vmstat;
+mod watchdog;
+mod wifi;
 mod xfrm;
 mod zoneinfo;
 
@@ -99,6 +120,22 @@ const fn off(
 
 /// All collectors, in the order in which they run and write.
 pub const COLLECTORS: &[Spec] = &[
+    on("bcache", "disks that are cached on faster ones", "S/fs/bcache", bcache::FLAGS, |given| {
+        Ok(bcache::build(given))
+    }),
+    on("bcachefs", "counters, errors and devices of bcachefs file systems", "S/fs/bcachefs", &[], |_| {
+        Ok(Build::new(bcachefs::Bcachefs::new))
+    }),
+    on(
+        "bonding",
+        "network devices that bundle others, and how many of those are up",
+        "S/class/net/{bonding_masters,*/bonding/slaves}",
+        &[],
+        |_| Ok(Build::new(bonding::Bonding::new)),
+    ),
+    on("btrfs", "space and commits of Btrfs file systems", "S/fs/btrfs", &[], |_| {
+        Ok(Build::new(btrfs::Btrfs::new))
+    }),
     off("buddyinfo", "free blocks of memory by size", "P/buddyinfo", &[], |_| {
         Ok(Build::new(buddyinfo::Buddyinfo::new))
     }),
@@ -115,9 +152,9 @@ pub const COLLECTORS: &[Spec] = &[
     on(
         "cpu",
         "seconds that each CPU spent in each mode, throttling, CPUs online and isolated",
-        "P/stat, S/devices/system/cpu",
+        "P/stat, P/cpuinfo, S/devices/system/cpu",
         cpu::FLAGS,
-        |given| Ok(cpu::build(given)),
+        cpu::build,
     ),
     off(
         "cpu_vulnerabilities",
@@ -127,13 +164,36 @@ pub const COLLECTORS: &[Spec] = &[
         |_| Ok(Build::new(cpu_vulnerabilities::CpuVulnerabilities::new)),
     ),
     on(
+        "cpufreq",
+        "frequencies of CPUs and the governor that sets them",
+        "S/devices/system/cpu/cpu*/cpufreq",
+        &[],
+        |given| Ok(cpufreq::build(given)),
+    ),
+    on(
         "diskstats",
         "reads, writes, discards and flushes of block devices, and what the devices are",
         "P/diskstats, S/block/*/queue/rotational, U/b*",
         diskstats::FLAGS,
         diskstats::build,
     ),
+    on("dmi", "what the firmware says of the machine", "S/class/dmi/id", &[], |_| {
+        Ok(Build::new(dmi::Dmi::new))
+    }),
+    on(
+        "dmmultipath",
+        "disks that are reached over several paths, and which of those work",
+        "S/block/{dm-*/{dm,slaves,size},*/device/state}",
+        &[],
+        |_| Ok(Build::new(dmmultipath::Dmmultipath::new)),
+    ),
     off("drbd", "disks replicated over the network", "P/drbd", &[], |_| Ok(Build::new(drbd::Drbd::new))),
+    off("drm", "memory and load of AMD graphics cards", "S/class/drm/card*/device", &[], |_| {
+        Ok(Build::new(drm::Drm::new))
+    }),
+    on("edac", "memory errors, corrected or not", "S/devices/system/edac/mc", &[], |_| {
+        Ok(Build::new(edac::Edac::new))
+    }),
     on("entropy", "the kernel's entropy pool", "P/sys/kernel/random/{entropy_avail,poolsize}", &[], |_| {
         Ok(Build::new(entropy::Entropy::new))
     }),
@@ -144,6 +204,9 @@ pub const COLLECTORS: &[Spec] = &[
         ethtool::FLAGS,
         ethtool::build,
     ),
+    on("fibrechannel", "ports of Fibre Channel adapters", "S/class/fc_host", &[], |_| {
+        Ok(Build::new(fibrechannel::Fibrechannel::new))
+    }),
     on("filefd", "open files of the whole system, and the limit", "P/sys/fs/file-nr", &[], |_| {
         Ok(Build::new(filefd::Filefd::new))
     }),
@@ -154,6 +217,16 @@ pub const COLLECTORS: &[Spec] = &[
         filesystem::FLAGS,
         filesystem::build,
     ),
+    on(
+        "hwmon",
+        "temperatures, fans, voltages and other sensors of hardware monitors",
+        "S/class/hwmon",
+        hwmon::FLAGS,
+        hwmon::build,
+    ),
+    on("infiniband", "ports of InfiniBand and RoCE adapters", "S/class/infiniband", &[], |_| {
+        Ok(Build::new(infiniband::Infiniband::new))
+    }),
     off(
         "interrupts",
         "interrupts by CPU, number and device",
@@ -212,6 +285,26 @@ pub const COLLECTORS: &[Spec] = &[
     off("network_route", "the host's routes", "rtnetlink, or P/1/net/{route,ipv6_route}", &[], |_| {
         Ok(Build::new(network_route::NetworkRoute::new))
     }),
+    on("nvme", "NVMe controllers and the sizes of their namespaces", "S/class/nvme", &[], |_| {
+        Ok(Build::new(nvme::Nvme::new))
+    }),
+    off("nvmesubsystem", "paths to NVMe subsystems and their states", "S/class/nvme-subsystem", &[], |_| {
+        Ok(Build::new(nvmesubsystem::NvmeSubsystem::new))
+    }),
+    off(
+        "pcidevice",
+        "PCI devices, their links and power states",
+        "S/bus/pci/devices, R/usr/share/*/pci.ids",
+        pcidevice::FLAGS,
+        |given| Ok(pcidevice::build(given)),
+    ),
+    on(
+        "powersupplyclass",
+        "batteries and other supplies of power",
+        "S/class/power_supply",
+        powersupplyclass::FLAGS,
+        powersupplyclass::build,
+    ),
     on(
         "pressure",
         "time that tasks waited for CPU, memory, I/O and interrupts",
@@ -227,6 +320,9 @@ pub const COLLECTORS: &[Spec] = &[
         |_| Ok(Build::new(processes::Processes::new)),
     ),
     off("qdisc", "traffic through queueing disciplines", "rtnetlink", qdisc::FLAGS, qdisc::build),
+    on("rapl", "energy that parts of the processor used", "S/class/powercap", rapl::FLAGS, |given| {
+        Ok(rapl::build(given))
+    }),
     off("slabinfo", "the kernel's own object caches", "P/slabinfo", slabinfo::FLAGS, slabinfo::build),
     on("sockstat", "the host's sockets in use", "P/1/net/{sockstat,sockstat6}", &[], |_| {
         Ok(Build::new(sockstat::Sockstat::new))
@@ -245,6 +341,13 @@ pub const COLLECTORS: &[Spec] = &[
         Ok(Build::new(swap::Swap::new))
     }),
     off("sysctl", "chosen kernel settings", "P/sys", sysctl::FLAGS, |given| Ok(sysctl::build(given))),
+    on(
+        "tapestats",
+        "traffic of tape drives",
+        "S/class/scsi_tape/st*/stats",
+        tapestats::FLAGS,
+        tapestats::build,
+    ),
     off("tcpstat", "the host's TCP connections by state", "P/1/net/{tcp,tcp6}", &[], |_| {
         Ok(Build::new(tcpstat::Tcpstat::new))
     }),
@@ -255,6 +358,9 @@ pub const COLLECTORS: &[Spec] = &[
         textfile::FLAGS,
         |given| Ok(textfile::build(given)),
     ),
+    on("thermal_zone", "temperatures and how far cooling is turned up", "S/class/thermal", &[], |_| {
+        Ok(Build::new(thermal_zone::ThermalZone::new))
+    }),
     on(
         "time",
         "the system's time and its clock sources",
@@ -271,6 +377,16 @@ pub const COLLECTORS: &[Spec] = &[
         "P/vmstat",
         vmstat::FLAGS,
         vmstat::build,
+    ),
+    on("watchdog", "timers that restart a machine which hangs", "S/class/watchdog", &[], |_| {
+        Ok(Build::new(watchdog::Watchdog::new))
+    }),
+    off(
+        "wifi",
+        "stations of wireless networks (recorded ones only, so far)",
+        "the folder given by its flag",
+        wifi::FLAGS,
+        |given| Ok(wifi::build(given)),
     ),
     off("xfrm", "packets that IPsec dropped, by reason", "P/1/net/xfrm_stat", &[], |_| {
         Ok(Build::new(xfrm::Xfrm::new))

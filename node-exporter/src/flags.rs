@@ -139,6 +139,12 @@ impl<'m> Given<'m> {
         self.0.try_get_one::<bool>(name).ok().flatten().copied()
     }
 
+    /// Whether a collector of the default set runs: others may depend on that.
+    pub fn runs(self, collector: &str) -> bool {
+        let by_default = self.switch("disable_defaults") != Some(true);
+        self.switch(&format!("collector.{collector}")).unwrap_or(by_default)
+    }
+
     /// Whether a switch is on.
     pub fn is_on(self, flag: &Flag) -> bool {
         let default = matches!(flag.takes, Takes::Switch { default: true });

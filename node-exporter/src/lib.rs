@@ -16,6 +16,7 @@ pub mod netlink;
 pub mod ordinals;
 pub mod per_cpu;
 pub mod surroundings;
+pub mod sysfs;
 pub mod table;
 
 pub use agent::NodeExporter;

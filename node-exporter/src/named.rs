@@ -66,6 +66,22 @@ impl Names {
     }
 }
 
+/// A word of the kernel's as a part of a metric name: whatever cannot stand there becomes one underscore, with the
+/// underscores beside it.
+pub fn metric_word(word: &str) -> String {
+    let mut out = String::with_capacity(word.len());
+    let mut rest = word;
+    while let Some(at) = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+        let (good, bad) = rest.split_at(at);
+        out.push_str(good.trim_end_matches('_'));
+        out.push('_');
+        let bad = bad.trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        rest = bad.trim_start_matches('_');
+    }
+    out.push_str(rest);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,7 +107,19 @@ mod tests {
         assert!(names.get(b"\xff").is_none());
     }
 
+    #[test]
+    fn words_become_parts_of_names() {
+        assert_eq!(metric_word("package-0-die-1"), "package_0_die_1");
+        assert_eq!(metric_word("a__b_-- _c"), "a__b_c");
+        assert_eq!(metric_word("\u{e4}x"), "_x");
+    }
+
     proptest! {
+        #[test]
+        fn any_text_gives_a_part_of_a_name(word: String) {
+            prop_assert!(metric_word(&word).bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+        }
+
         #[test]
         fn any_word_gives_a_valid_name_or_none(word: Vec<u8>) {
             let mut names = Names::new("node_", "", "Field", None);

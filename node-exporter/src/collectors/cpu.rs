@@ -1,11 +1,14 @@
 //! `cpu`: what each CPU spent its time on, throttling, and which CPUs are online or isolated.
 
+mod info;
 mod topology;
 
 use agent_core::collector::{CollectError, Collector};
+use agent_core::error::ConfigErrors;
 use agent_core::exposition::{Exposition, Kind};
 use agent_core::read::{KeptFile, Scratch, fields, lines, parse_u64, text};
 
+use self::info::{Info, Wanted};
 use self::topology::Topology;
 use super::Build;
 use crate::flags::{Flag, Given, Takes};
@@ -18,7 +21,26 @@ const GUEST: Flag = Flag {
     old_names: &[],
 };
 
-pub(super) const FLAGS: &[Flag] = &[GUEST];
+const INFO: Flag = Flag {
+    name: "collector.cpu.info",
+    takes: Takes::Switch { default: false },
+    help: "Export node_cpu_info",
+    old_names: &[],
+};
+
+const FLAGS_INCLUDE: Flag = Flag::regex(
+    "collector.cpu.info.flags-include",
+    "",
+    "Flags of the first CPU to export as node_cpu_flag_info; switches collector.cpu.info on",
+);
+
+const BUGS_INCLUDE: Flag = Flag::regex(
+    "collector.cpu.info.bugs-include",
+    "",
+    "Bugs of the first CPU to export as node_cpu_bug_info; switches collector.cpu.info on",
+);
+
+pub(super) const FLAGS: &[Flag] = &[GUEST, INFO, FLAGS_INCLUDE, BUGS_INCLUDE];
 
 /// The kernel counts CPU time in hundredths of a second, whatever its own clock rate is.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -31,15 +53,30 @@ const IDLE: usize = 3;
 const GUEST_MODES: [&str; 2] = ["user", "nice"];
 const COLUMNS: usize = MODES.len() + GUEST_MODES.len();
 
-pub(super) fn build(given: Given<'_>) -> Build {
+pub(super) fn build(given: Given<'_>) -> Result<Build, ConfigErrors> {
     let guest = given.is_on(&GUEST);
-    Build::new(move |host| Cpu::new(host, guest))
+    let mut errors = ConfigErrors::new();
+    let wanted = Wanted {
+        frequency: given.runs("cpufreq"),
+        flags: errors.take(given.regex(&FLAGS_INCLUDE)).flatten(),
+        bugs: errors.take(given.regex(&BUGS_INCLUDE)).flatten(),
+    };
+    let wanted = errors.finish(Some(wanted))?;
+    let info = wants_info(given).then_some(wanted);
+    Ok(Build::new(move |host| Cpu::new(host, guest, info.clone())))
+}
+
+/// Whether `/proc/cpuinfo` is exported.
+pub(super) fn wants_info(given: Given<'_>) -> bool {
+    let implied = [FLAGS_INCLUDE, BUGS_INCLUDE].iter().any(|flag| !given.value(flag).is_empty());
+    given.runs("cpu") && (given.is_on(&INFO) || implied)
 }
 
 #[derive(Debug)]
 struct Cpu {
     stat: KeptFile,
     topology: Topology,
+    info: Option<Info>,
     guest: bool,
     cpus: Vec<Times>,
     scratch: Scratch,
@@ -57,10 +94,11 @@ struct Times {
 }
 
 impl Cpu {
-    fn new(host: &Host, guest: bool) -> Self {
+    fn new(host: &Host, guest: bool, info: Option<Wanted>) -> Self {
         Self {
             stat: host.procfs("stat"),
             topology: Topology::new(host),
+            info: info.map(|wanted| Info::new(host, wanted)),
             guest,
             cpus: Vec::new(),
             scratch: Scratch::default(),
@@ -115,7 +153,8 @@ impl Collector for Cpu {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
         Self::update(&mut self.cpus, read(&mut self.stat, &mut self.scratch)?);
         self.write_times(out);
-        self.topology.collect(out)
+        self.topology.collect(out)?;
+        self.info.as_mut().map_or(Ok(()), |info| info.collect(out))
     }
 }
 
@@ -169,7 +208,7 @@ mod tests {
             "proc/stat",
             "cpu  3 3 3 3\ncpu0 301 2 3 4 5 6 7 8 9 10\ncpu3 1 2 3 400 5 6 7 8 0 0\nintr 1\ncpu9 1\n",
         );
-        let (text, error) = collect(Cpu::new(&fake::host(&root), true));
+        let (text, error) = collect(Cpu::new(&fake::host(&root), true, None));
         assert!(error.is_none(), "{error:?}");
         assert!(text.contains("node_cpu_seconds_total{cpu=\"0\",mode=\"user\"} 3.01\n"), "{text}");
         assert!(text.contains("node_cpu_seconds_total{cpu=\"3\",mode=\"idle\"} 4\n"), "{text}");
@@ -181,7 +220,7 @@ mod tests {
     fn columns_that_an_old_kernel_lacks_are_absent() {
         let root = FakeRoot::new();
         root.file("proc/stat", "cpu0 1 2 3 4\n");
-        let (text, _) = collect(Cpu::new(&fake::host(&root), true));
+        let (text, _) = collect(Cpu::new(&fake::host(&root), true, None));
         assert_eq!(text.matches("node_cpu_seconds_total{").count(), 4);
         assert!(!text.contains("guest"), "{text}");
     }

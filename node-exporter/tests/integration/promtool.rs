@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 /// Complaints about names that are node_exporter's and stay as they are.
-const KNOWN: [(&str, &str); 8] = [
+const KNOWN: [(&str, &str); 9] = [
     ("node_memory_", "should be written in 'snake_case' not 'camelCase'"),
     ("node_netstat_", "should be written in 'snake_case' not 'camelCase'"),
     ("node_entropy_", "use base unit \"bytes\" instead of \"bits\""),
@@ -16,6 +16,7 @@ const KNOWN: [(&str, &str); 8] = [
     ("node_disk_discarded_sectors_total", "use base unit"),
     ("node_md_", "use base unit"),
     ("node_sockstat_", "use base unit"),
+    ("node_wifi_station_", "use base unit \"bytes\" instead of \"bits\""),
 ];
 
 /// Panics where promtool rejects the answer or complains about a name that is ours.

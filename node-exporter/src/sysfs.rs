@@ -1,0 +1,294 @@
+//! Devices below `/sys`: folders of small attribute files, one number or one word in each.
+//!
+//! Folders are listed anew at each scrape, so devices may come and go. Opening an attribute costs eight times as
+//! much as reading it, so collectors of devices that live long keep descriptors, up to a limit.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use agent_core::collector::CollectError;
+use agent_core::exposition::{Exposition, Kind, LabelBlock, Value};
+use agent_core::read::parse_u64;
+
+/// No attribute is longer than a page.
+const PAGE: usize = 4096;
+/// Descriptors that one collector may keep: a few collectors of that kind stay far below the usual 1,024.
+const KEPT: usize = 128;
+
+/// Reads attributes.
+#[derive(Debug)]
+pub struct Sysfs {
+    kept: HashMap<PathBuf, Kept>,
+    limit: usize,
+    path: PathBuf,
+    buffer: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    file: File,
+    used: bool,
+}
+
+impl Sysfs {
+    /// Opens each attribute when it is read.
+    pub fn opening() -> Self {
+        Self { kept: HashMap::new(), limit: 0, path: PathBuf::new(), buffer: vec![0; PAGE] }
+    }
+
+    /// Keeps descriptors; whoever asks for this calls [`forget_unused`](Self::forget_unused) after each scrape.
+    pub fn keeping() -> Self {
+        Self { limit: KEPT, ..Self::opening() }
+    }
+
+    /// An attribute without the white space around it. It is read by one system call: a second one, to see the end,
+    /// would make the driver measure again.
+    pub fn read(&mut self, folder: &Path, file: &str) -> io::Result<&[u8]> {
+        self.path.clear();
+        self.path.push(folder);
+        self.path.push(file);
+        let count = self.fill()?;
+        Ok(self.buffer.get(..count).unwrap_or_default().trim_ascii())
+    }
+
+    fn fill(&mut self) -> io::Result<usize> {
+        if let Some(kept) = self.kept.get_mut(&self.path) {
+            match kept.file.read_at(&mut self.buffer, 0) {
+                Ok(count) => {
+                    kept.used = true;
+                    return Ok(count);
+                }
+                // The device went away; another one may stand in its place.
+                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error()) => {
+                    self.kept.remove(&self.path);
+                }
+                Err(error) => {
+                    kept.used = true;
+                    return Err(error);
+                }
+            }
+        }
+        let file = File::open(&self.path)?;
+        let count = file.read_at(&mut self.buffer, 0)?;
+        if self.kept.len() < self.limit {
+            self.kept.insert(self.path.clone(), Kept { file, used: true });
+        }
+        Ok(count)
+    }
+
+    /// A whole number; `None` where the attribute is missing, cannot be read or holds anything else.
+    pub fn number(&mut self, folder: &Path, file: &str) -> Option<u64> {
+        parse_u64(self.read(folder, file).ok()?)
+    }
+
+    /// The text of an attribute for a label; what is not UTF-8 becomes U+FFFD.
+    pub fn text(&mut self, folder: &Path, file: &str) -> Option<String> {
+        Some(String::from_utf8_lossy(self.read(folder, file).ok()?).into_owned())
+    }
+
+    /// The same, empty where there is none.
+    pub fn label(&mut self, folder: &Path, file: &str) -> String {
+        self.text(folder, file).unwrap_or_default()
+    }
+
+    /// Closes what was not read since the last call: its device is gone.
+    pub fn forget_unused(&mut self) {
+        self.kept.retain(|_, kept| std::mem::take(&mut kept.used));
+    }
+}
+
+/// The names in a folder, sorted; names that are no text are left out.
+pub fn list(folder: &Path) -> Result<Vec<String>, CollectError> {
+    let entries = fs::read_dir(folder).map_err(|error| CollectError::io(folder, error))?;
+    let mut names: Vec<_> =
+        entries.filter_map(|entry| entry.ok().map(|e| e.file_name()).and_then(into_text)).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn into_text(name: OsString) -> Option<String> {
+    name.into_string().ok()
+}
+
+/// Names in a folder that are a prefix and a number, with that number as text.
+pub fn list_numbered(folder: &Path, prefix: &str) -> Result<Vec<(String, String)>, CollectError> {
+    let numbered = list(folder)?.into_iter().filter_map(|name| {
+        let number = name.strip_prefix(prefix).filter(|rest| is_number(rest))?.to_owned();
+        Some((name, number))
+    });
+    Ok(numbered.collect())
+}
+
+/// Whether a text is digits and nothing else.
+pub fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A file of a device that is a family of its own.
+#[derive(Debug)]
+pub struct Attribute {
+    /// The file, from the device's folder on.
+    pub file: &'static str,
+    /// The full metric name.
+    pub name: &'static str,
+    /// Its HELP sentence.
+    pub help: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// The value in the file's text; `None` leaves the sample out.
+    pub parse: fn(&[u8]) -> Option<Value>,
+}
+
+impl Attribute {
+    /// A counter of whole numbers.
+    pub const fn counter(file: &'static str, name: &'static str, help: &'static str) -> Self {
+        Self { file, name, help, kind: Kind::Counter, parse: whole }
+    }
+
+    /// A gauge of whole numbers.
+    pub const fn gauge(file: &'static str, name: &'static str, help: &'static str) -> Self {
+        Self { file, name, help, kind: Kind::Gauge, parse: whole }
+    }
+
+    /// The same with another form of value.
+    #[must_use]
+    pub const fn parsed(self, parse: fn(&[u8]) -> Option<Value>) -> Self {
+        Self { parse, ..self }
+    }
+}
+
+/// A whole number with or without sign.
+pub fn whole(text: &[u8]) -> Option<Value> {
+    match text.strip_prefix(b"-") {
+        Some(number) => Some(Value::Signed(0_i64.checked_sub_unsigned(parse_u64(number)?)?)),
+        None => Some(Value::Unsigned(parse_u64(text)?)),
+    }
+}
+
+/// A whole number divided.
+pub fn divided(text: &[u8], divisor: f64) -> Option<Value> {
+    let number = match whole(text)? {
+        Value::Unsigned(number) => number as f64,
+        Value::Signed(number) => number as f64,
+        Value::Float(number) => number,
+    };
+    Some(Value::Float(number / divisor))
+}
+
+/// A whole number in units of which a thousand make the base unit.
+pub fn milli(text: &[u8]) -> Option<Value> {
+    divided(text, 1e3)
+}
+
+/// A whole number in units of which a million make the base unit.
+pub fn micro(text: &[u8]) -> Option<Value> {
+    divided(text, 1e6)
+}
+
+/// A hexadecimal number as the kernel writes it: `0x1f`.
+pub fn hexadecimal(text: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(text.strip_prefix(b"0x")?).ok()?;
+    u64::from_str_radix(digits, 16).ok()
+}
+
+/// A device with what its attributes hold.
+#[derive(Debug)]
+pub struct Device {
+    labels: LabelBlock,
+    values: Vec<Option<Value>>,
+}
+
+impl Device {
+    /// Reads the attributes of a device; what cannot be read has no value.
+    pub fn read(sysfs: &mut Sysfs, folder: &Path, attributes: &[Attribute], labels: &[(&str, &str)]) -> Self {
+        let values = attributes
+            .iter()
+            .map(|attribute| (attribute.parse)(sysfs.read(folder, attribute.file).ok()?))
+            .collect();
+        Self { labels: LabelBlock::new(labels), values }
+    }
+}
+
+/// Writes each attribute as a family with a sample per device.
+pub fn write_attributes(out: &mut Exposition<'_>, attributes: &[Attribute], devices: &[Device]) {
+    for (index, attribute) in attributes.iter().enumerate() {
+        let mut family = out.family(attribute.name, attribute.help, attribute.kind);
+        for device in devices {
+            if let Some(value) = device.values.get(index).copied().flatten() {
+                family.sample_in(&device.labels, &[], value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use agent_core::testing::FakeRoot;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn kept_attributes_are_fresh_and_forgotten_when_unused() {
+        let root = FakeRoot::new();
+        root.file("a/temp", "1\n");
+        root.file("a/label", b" x\xff \n");
+        let folder = root.path().join("a");
+        let mut sysfs = Sysfs::keeping();
+        assert_eq!(sysfs.number(&folder, "temp"), Some(1));
+        fs::write(folder.join("temp"), "22\n").unwrap();
+        assert_eq!(sysfs.number(&folder, "temp"), Some(22));
+        assert_eq!(sysfs.text(&folder, "none"), None);
+        assert_eq!(sysfs.kept.len(), 1);
+        sysfs.forget_unused();
+        assert_eq!(sysfs.kept.len(), 1);
+        sysfs.forget_unused();
+        assert!(sysfs.kept.is_empty());
+    }
+
+    #[test]
+    fn no_more_are_kept_than_allowed() {
+        let root = FakeRoot::new();
+        let mut sysfs = Sysfs::keeping();
+        for number in 0..KEPT + 10 {
+            root.file(format!("{number}"), number.to_string());
+            assert_eq!(sysfs.number(root.path(), &number.to_string()), Some(number as u64));
+        }
+        assert_eq!(sysfs.kept.len(), KEPT);
+    }
+
+    #[test]
+    fn folders_are_listed_in_order() {
+        let root = FakeRoot::new();
+        for name in ["mc10", "mc2", "mcx", "power", "mc"] {
+            root.file(name, "");
+        }
+        let names: Vec<_> = list_numbered(root.path(), "mc").unwrap();
+        assert_eq!(names, [("mc10".to_owned(), "10".to_owned()), ("mc2".to_owned(), "2".to_owned())]);
+        assert!(matches!(list(&root.path().join("none")), Err(CollectError::NoData(_))));
+    }
+
+    #[test]
+    fn numbers_of_all_forms() {
+        assert_eq!(whole(b"-5"), Some(Value::Signed(-5)));
+        assert_eq!(whole(b"-9223372036854775808"), Some(Value::Signed(i64::MIN)));
+        assert_eq!(milli(b"-12376"), Some(Value::Float(-12.376)));
+        assert_eq!(hexadecimal(b"0xffffffffffffffff"), Some(u64::MAX));
+        assert_eq!((whole(b"N/A (no PMA)"), hexadecimal(b"12")), (None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text: Vec<u8>, odd in "-?[0-9x]{0,30}") {
+            for text in [text.as_slice(), odd.as_bytes()] {
+                whole(text);
+                micro(text);
+                hexadecimal(text);
+            }
+        }
+    }
+}
