@@ -9,6 +9,7 @@ use agent_core::error::ConfigErrors;
 use crate::flags::{Flag, Given};
 use crate::host::Host;
 
+mod arp;
 mod conntrack;
 mod cpu;
 mod diskstats;
@@ -16,18 +17,28 @@ mod entropy;
 mod filefd;
 mod filesystem;
 mod ipvs;
+mod kernel_hung;
 mod loadavg;
 mod mdadm;
 mod meminfo;
 mod netdev;
 mod netstat;
+mod nfs;
+mod nfsd;
+mod os;
 mod pressure;
+mod schedstat;
+mod selinux;
 mod sockstat;
+mod softnet;
 mod stat;
 mod textfile;
 mod time;
+mod udp_queues;
 mod uname;
 mod vmstat;
+mod xfs;
+mod zfs;
 
 /// A collector as users see it.
 #[derive(Debug)]
@@ -55,6 +66,14 @@ impl Spec {
 
 /// All collectors, in the order in which they run and write.
 pub const COLLECTORS: &[Spec] = &[
+    Spec {
+        name: "arp",
+        default_on: true,
+        about: "the host's neighbours by device",
+        reads: "P/1/net/arp",
+        flags: arp::FLAGS,
+        build: arp::build,
+    },
     Spec {
         name: "conntrack",
         default_on: true,
@@ -112,6 +131,14 @@ pub const COLLECTORS: &[Spec] = &[
         build: ipvs::build,
     },
     Spec {
+        name: "kernel_hung",
+        default_on: true,
+        about: "tasks that the kernel found hanging",
+        reads: "P/sys/kernel/hung_task_detect_count",
+        flags: &[],
+        build: |_| Ok(Build::new(kernel_hung::KernelHung::new)),
+    },
+    Spec {
         name: "loadavg",
         default_on: true,
         about: "load averages over 1, 5 and 15 minutes",
@@ -152,6 +179,30 @@ pub const COLLECTORS: &[Spec] = &[
         build: netstat::build,
     },
     Spec {
+        name: "nfs",
+        default_on: true,
+        about: "what the host asked of NFS servers",
+        reads: "P/1/net/rpc/nfs",
+        flags: &[],
+        build: |_| Ok(Build::new(nfs::Nfs::new)),
+    },
+    Spec {
+        name: "nfsd",
+        default_on: true,
+        about: "what the host's NFS server did",
+        reads: "P/1/net/rpc/nfsd",
+        flags: &[],
+        build: |_| Ok(Build::new(nfsd::Nfsd::new)),
+    },
+    Spec {
+        name: "os",
+        default_on: true,
+        about: "the host's distribution",
+        reads: "R/etc/os-release, R/usr/lib/os-release",
+        flags: &[],
+        build: |_| Ok(Build::new(os::Os::new)),
+    },
+    Spec {
         name: "pressure",
         default_on: true,
         about: "time that tasks waited for CPU, memory, I/O and interrupts",
@@ -160,12 +211,36 @@ pub const COLLECTORS: &[Spec] = &[
         build: |_| Ok(Build::new(pressure::Pressure::new)),
     },
     Spec {
+        name: "schedstat",
+        default_on: true,
+        about: "how long tasks ran on each CPU and waited for it",
+        reads: "P/schedstat",
+        flags: &[],
+        build: |_| Ok(Build::new(schedstat::Schedstat::new)),
+    },
+    Spec {
+        name: "selinux",
+        default_on: true,
+        about: "whether SELinux is on, and its modes",
+        reads: "S/fs/selinux/enforce, R/etc/selinux/config",
+        flags: &[],
+        build: |_| Ok(Build::new(selinux::Selinux::new)),
+    },
+    Spec {
         name: "sockstat",
         default_on: true,
         about: "the host's sockets in use",
         reads: "P/1/net/{sockstat,sockstat6}",
         flags: &[],
         build: |_| Ok(Build::new(sockstat::Sockstat::new)),
+    },
+    Spec {
+        name: "softnet",
+        default_on: true,
+        about: "packets on their way from the devices into the kernel",
+        reads: "P/1/net/softnet_stat",
+        flags: &[],
+        build: |_| Ok(Build::new(softnet::Softnet::new)),
     },
     Spec {
         name: "stat",
@@ -192,6 +267,14 @@ pub const COLLECTORS: &[Spec] = &[
         build: |_| Ok(Build::new(|host| time::Time::new(host, SystemTime::now))),
     },
     Spec {
+        name: "udp_queues",
+        default_on: true,
+        about: "bytes that wait in the host's UDP sockets",
+        reads: "P/1/net/{udp,udp6}",
+        flags: &[],
+        build: |_| Ok(Build::new(udp_queues::UdpQueues::new)),
+    },
+    Spec {
         name: "uname",
         default_on: true,
         about: "kernel, architecture and the node's name",
@@ -206,6 +289,22 @@ pub const COLLECTORS: &[Spec] = &[
         reads: "P/vmstat",
         flags: vmstat::FLAGS,
         build: vmstat::build,
+    },
+    Spec {
+        name: "xfs",
+        default_on: true,
+        about: "what the XFS file systems did",
+        reads: "S/fs/xfs/*/stats/stats",
+        flags: &[],
+        build: |_| Ok(Build::new(xfs::Xfs::new)),
+    },
+    Spec {
+        name: "zfs",
+        default_on: true,
+        about: "OpenZFS's statistics and the state of its pools",
+        reads: "P/spl/kstat/zfs",
+        flags: &[],
+        build: |_| Ok(Build::new(zfs::Zfs::new)),
     },
 ];
 
