@@ -21,6 +21,7 @@ mod kernel_hung;
 mod loadavg;
 mod mdadm;
 mod meminfo;
+mod netclass;
 mod netdev;
 mod netstat;
 mod nfs;
@@ -34,6 +35,7 @@ mod softnet;
 mod stat;
 mod textfile;
 mod time;
+mod timex;
 mod udp_queues;
 mod uname;
 mod vmstat;
@@ -163,6 +165,14 @@ pub const COLLECTORS: &[Spec] = &[
         build: |_| Ok(Build::new(meminfo::Meminfo::new)),
     },
     Spec {
+        name: "netclass",
+        default_on: true,
+        about: "what the host's network devices are and whether they are up",
+        reads: "S/class/net",
+        flags: netclass::FLAGS,
+        build: netclass::build,
+    },
+    Spec {
         name: "netdev",
         default_on: true,
         about: "traffic and errors of the host's network devices",
@@ -265,6 +275,14 @@ pub const COLLECTORS: &[Spec] = &[
         reads: "the clock, S/devices/system/clocksource",
         flags: &[],
         build: |_| Ok(Build::new(|host| time::Time::new(host, SystemTime::now))),
+    },
+    Spec {
+        name: "timex",
+        default_on: true,
+        about: "how well the kernel's clock follows a time server",
+        reads: "adjtimex(2)",
+        flags: &[],
+        build: |_| Ok(Build::new(|_| timex::Timex)),
     },
     Spec {
         name: "udp_queues",

@@ -11,6 +11,7 @@ pub mod filter;
 pub mod flags;
 pub mod host;
 pub mod named;
+pub mod network;
 pub mod rpc;
 pub mod surroundings;
 pub mod table;

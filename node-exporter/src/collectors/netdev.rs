@@ -6,9 +6,9 @@ use agent_core::exposition::{Exposition, Value};
 use agent_core::read::{KeptFile, Scratch, fields, lines, parse_u64};
 
 use super::Build;
-use crate::filter::Filter;
 use crate::flags::{Flag, Given};
 use crate::host::{Host, read};
+use crate::network::{self, Devices};
 use crate::table::{Column, write_devices};
 
 const EXCLUDE: Flag = Flag::regex(
@@ -21,7 +21,7 @@ const INCLUDE: Flag =
     Flag::regex("collector.netdev.device-include", "", "Devices to export; not together with device-exclude")
         .formerly(&["collector.netdev.device-whitelist"]);
 
-pub(super) const FLAGS: &[Flag] = &[EXCLUDE, INCLUDE];
+pub(super) const FLAGS: &[Flag] = &[EXCLUDE, INCLUDE, network::EXCLUDE, network::INCLUDE];
 
 /// The numbers of a device: eight received, eight transmitted, in the order of `/proc/net/dev`.
 type Numbers = [Option<u64>; 16];
@@ -51,19 +51,19 @@ fn number(numbers: &Numbers, index: usize) -> Option<Value> {
 }
 
 pub(super) fn build(given: Given<'_>) -> Result<Build, ConfigErrors> {
-    let devices = given.filter(&EXCLUDE, &INCLUDE)?;
+    let devices = Devices::new(given, given.filter(&EXCLUDE, &INCLUDE))?;
     Ok(Build::new(move |host| Netdev::new(host, devices.clone())))
 }
 
 #[derive(Debug)]
 struct Netdev {
     dev: KeptFile,
-    devices: Filter,
+    devices: Devices,
     scratch: Scratch,
 }
 
 impl Netdev {
-    fn new(host: &Host, devices: Filter) -> Self {
+    fn new(host: &Host, devices: Devices) -> Self {
         Self { dev: host.net("dev"), devices, scratch: Scratch::default() }
     }
 }
@@ -98,6 +98,7 @@ mod tests {
     use regex::Regex;
 
     use super::*;
+    use crate::filter::Filter;
     use crate::host::fake;
 
     const TEXT: &str = "\
@@ -107,7 +108,7 @@ Inter-|   Receive                                                |  Transmit
   eth0:514920618   25610    1    2    3     4          5         6  1453346   15193    7    8    9    10      11         12
 ";
 
-    fn collected(folder: &str, devices: Filter) -> String {
+    fn collected(folder: &str, devices: Devices) -> String {
         let root = FakeRoot::new();
         root.file(format!("proc/{folder}/dev"), TEXT);
         let (text, error) = collect(Netdev::new(&fake::host(&root), devices));
@@ -117,7 +118,7 @@ Inter-|   Receive                                                |  Transmit
 
     #[test]
     fn families_stay_in_one_piece() {
-        let text = collected("1/net", Filter::default());
+        let text = collected("1/net", Devices::default());
         let first = "# TYPE node_network_receive_bytes_total counter\n\
                      node_network_receive_bytes_total{device=\"lo\"} 3193\n\
                      node_network_receive_bytes_total{device=\"eth0\"} 514920618\n";
@@ -128,12 +129,15 @@ Inter-|   Receive                                                |  Transmit
 
     #[test]
     fn where_pid_1_is_hidden_our_own_network_is_read() {
-        assert!(collected("net", Filter::default()).contains("eth0"));
+        assert!(collected("net", Devices::default()).contains("eth0"));
     }
 
     #[test]
     fn devices_are_filtered() {
-        let text = collected("1/net", Filter { exclude: Regex::new("^lo$").ok(), include: None });
+        let text = collected(
+            "1/net",
+            Devices { own: Filter { exclude: Regex::new("^lo$").ok(), include: None }, ..Devices::default() },
+        );
         assert!(!text.contains("\"lo\"") && text.contains("\"eth0\""), "{text}");
     }
 

@@ -6,9 +6,12 @@ use agent_core::read::{KeptFile, Scratch, fields, lines, parse_u64, text};
 
 use crate::host::{Host, read};
 
+/// Name, HELP and value of a family.
+type Family = (&'static str, &'static str, fn(u64) -> Value);
+
 /// Families in the order of the last three columns of a `cpu` line.
 #[rustfmt::skip]
-const FAMILIES: [(&str, &str, fn(u64) -> Value); 3] = [
+const FAMILIES: [Family; 3] = [
     ("node_schedstat_running_seconds_total", "Seconds that tasks ran on a CPU.", seconds),
     ("node_schedstat_waiting_seconds_total", "Seconds that tasks which could run waited for a CPU.", seconds),
     ("node_schedstat_timeslices_total", "Slices of time that a CPU gave to tasks.", Value::Unsigned),

@@ -114,8 +114,8 @@ impl<const N: usize> Rows<[(&'static str, String); N]> {
 
     fn write(&self, out: &mut Exposition<'_>, names: &mut Names) {
         for (index, word) in self.words.iter().enumerate() {
-            let Some(named) = names.get(word) else { continue };
-            let mut family = out.family(&named.name, &named.help, Kind::Untyped);
+            let Some(own) = names.get(word) else { continue };
+            let mut family = out.family(&own.name, &own.help, Kind::Untyped);
             for row in &self.rows {
                 if let Some(value) = row.values.get(index).copied().flatten() {
                     family.sample(&row.labels.each_ref().map(|(name, text)| (*name, text.as_str())), value);
