@@ -10,6 +10,7 @@ pub mod duration;
 pub mod filter;
 pub mod flags;
 pub mod host;
+pub mod legacy;
 pub mod named;
 pub mod network;
 pub mod rpc;
