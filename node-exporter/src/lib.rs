@@ -14,6 +14,7 @@ pub mod legacy;
 pub mod named;
 pub mod network;
 pub mod rpc;
+pub mod rtnetlink;
 pub mod surroundings;
 pub mod table;
 

@@ -33,11 +33,22 @@ pub fn write_devices<'r, V: 'static, I: Iterator<Item = (&'r str, &'r V)>>(
     columns: &[Column<V>],
     rows: impl Fn() -> I,
 ) {
+    write_rows(out, columns, || rows().map(|(device, values)| ([("device", device)], values)));
+}
+
+/// The same for any labels.
+pub fn write_rows<'r, V: 'static, const N: usize, I>(
+    out: &mut Exposition<'_>,
+    columns: &[Column<V>],
+    rows: impl Fn() -> I,
+) where
+    I: Iterator<Item = ([(&'r str, &'r str); N], &'r V)>,
+{
     for column in columns {
         let mut family = out.family(column.name, column.help, column.kind);
-        for (device, values) in rows() {
+        for (labels, values) in rows() {
             if let Some(value) = (column.value)(values) {
-                family.sample(&[("device", device)], value);
+                family.sample(&labels, value);
             }
         }
     }

@@ -1,11 +1,14 @@
 //! `cpu`: what each CPU spent its time on, throttling, and which CPUs are online or isolated.
 
+mod info;
 mod topology;
 
 use agent_core::collector::{CollectError, Collector};
+use agent_core::error::ConfigErrors;
 use agent_core::exposition::{Exposition, Kind};
 use agent_core::read::{KeptFile, Scratch, fields, lines, parse_u64, text};
 
+use self::info::{Info, Wanted};
 use self::topology::Topology;
 use super::Build;
 use crate::flags::{Flag, Given, Takes};
@@ -18,7 +21,20 @@ const GUEST: Flag = Flag {
     old_names: &[],
 };
 
-pub(super) const FLAGS: &[Flag] = &[GUEST];
+const INFO: Flag =
+    Flag::switch("collector.cpu.info", false, "Export node_cpu_info and node_cpu_frequency_hertz");
+const FLAGS_INCLUDE: Flag = Flag::regex(
+    "collector.cpu.info.flags-include",
+    "",
+    "Flags of the CPUs to export; switches collector.cpu.info on",
+);
+const BUGS_INCLUDE: Flag = Flag::regex(
+    "collector.cpu.info.bugs-include",
+    "",
+    "Bugs of the CPUs to export; switches collector.cpu.info on",
+);
+
+pub(super) const FLAGS: &[Flag] = &[GUEST, INFO, FLAGS_INCLUDE, BUGS_INCLUDE];
 
 /// The kernel counts CPU time in hundredths of a second, whatever its own clock rate is.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -31,14 +47,20 @@ const IDLE: usize = 3;
 const GUEST_MODES: [&str; 2] = ["user", "nice"];
 const COLUMNS: usize = MODES.len() + GUEST_MODES.len();
 
-pub(super) fn build(given: Given<'_>) -> Build {
+pub(super) fn build(given: Given<'_>) -> Result<Build, ConfigErrors> {
     let guest = given.is_on(&GUEST);
-    Build::new(move |host| Cpu::new(host, guest))
+    let mut errors = ConfigErrors::new();
+    let flags = errors.take(given.regex(&FLAGS_INCLUDE)).flatten();
+    let bugs = errors.take(given.regex(&BUGS_INCLUDE)).flatten();
+    let on = given.is_on(&INFO) || flags.is_some() || bugs.is_some();
+    let wanted = on.then_some(Wanted { flags, bugs });
+    errors.finish(Some(Build::new(move |host| Cpu::new(host, guest, wanted.clone()))))
 }
 
 #[derive(Debug)]
 struct Cpu {
     stat: KeptFile,
+    info: Option<Info>,
     topology: Topology,
     guest: bool,
     cpus: Vec<Times>,
@@ -57,9 +79,10 @@ struct Times {
 }
 
 impl Cpu {
-    fn new(host: &Host, guest: bool) -> Self {
+    fn new(host: &Host, guest: bool, info: Option<Wanted>) -> Self {
         Self {
             stat: host.procfs("stat"),
+            info: info.map(|wanted| Info::new(host, wanted)),
             topology: Topology::new(host),
             guest,
             cpus: Vec::new(),
@@ -115,7 +138,8 @@ impl Collector for Cpu {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
         Self::update(&mut self.cpus, read(&mut self.stat, &mut self.scratch)?);
         self.write_times(out);
-        self.topology.collect(out)
+        self.topology.collect(out)?;
+        self.info.as_mut().map_or(Ok(()), |info| info.collect(out))
     }
 }
 
@@ -158,6 +182,7 @@ fn parse_cpus(stat: &[u8]) -> impl Iterator<Item = (&str, [u64; COLUMNS], usize)
 mod tests {
     use agent_core::testing::{FakeRoot, collect};
     use proptest::prelude::*;
+    use regex::Regex;
 
     use super::*;
     use crate::host::fake;
@@ -169,7 +194,7 @@ mod tests {
             "proc/stat",
             "cpu  3 3 3 3\ncpu0 301 2 3 4 5 6 7 8 9 10\ncpu3 1 2 3 400 5 6 7 8 0 0\nintr 1\ncpu9 1\n",
         );
-        let (text, error) = collect(Cpu::new(&fake::host(&root), true));
+        let (text, error) = collect(Cpu::new(&fake::host(&root), true, None));
         assert!(error.is_none(), "{error:?}");
         assert!(text.contains("node_cpu_seconds_total{cpu=\"0\",mode=\"user\"} 3.01\n"), "{text}");
         assert!(text.contains("node_cpu_seconds_total{cpu=\"3\",mode=\"idle\"} 4\n"), "{text}");
@@ -181,9 +206,32 @@ mod tests {
     fn columns_that_an_old_kernel_lacks_are_absent() {
         let root = FakeRoot::new();
         root.file("proc/stat", "cpu0 1 2 3 4\n");
-        let (text, _) = collect(Cpu::new(&fake::host(&root), true));
+        let (text, _) = collect(Cpu::new(&fake::host(&root), true, None));
         assert_eq!(text.matches("node_cpu_seconds_total{").count(), 4);
         assert!(!text.contains("guest"), "{text}");
+    }
+
+    #[test]
+    fn what_the_cpus_are_is_told_on_request() {
+        let root = FakeRoot::new();
+        root.file("proc/stat", "cpu0 1 2 3 4\n");
+        root.file(
+            "proc/cpuinfo",
+            "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu MHz\t\t: 799.998\nphysical id\t: 1\ncore id\t\t: 2\n\
+             flags\t\t: fpu aes avx2\nbugs\t\t: mds\n",
+        );
+        let wanted = Wanted { flags: Regex::new("^a").ok(), bugs: None };
+        let (text, error) = collect(Cpu::new(&fake::host(&root), false, Some(wanted)));
+        assert!(error.is_none(), "{error:?}");
+        for line in [
+            "info{core=\"2\",cpu=\"0\",package=\"1\",cachesize=\"\",family=\"\",microcode=\"\",model=\"\",model_name=\"\",\
+             stepping=\"\",vendor=\"GenuineIntel\"} 1",
+            "frequency_hertz{core=\"2\",cpu=\"0\",package=\"1\"} 799998000",
+            "flag_info{flag=\"aes\"} 1",
+        ] {
+            assert!(text.contains(&format!("\nnode_cpu_{line}\n")), "{text}");
+        }
+        assert!(!text.contains("fpu") && !text.contains("bug"), "{text}");
     }
 
     #[test]
