@@ -1,4 +1,10 @@
-//! Which network devices are wanted: one pair of flags for all collectors of devices, beside their own ones.
+//! Which network devices there are, and which are wanted: one pair of flags for all collectors of devices, beside
+//! their own ones.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirEntryExt;
+use std::path::Path;
 
 use agent_core::error::ConfigErrors;
 
@@ -42,8 +48,31 @@ impl Devices {
     }
 }
 
+/// A device in `/sys/class/net`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// The number of its entry, which stays with it when it is renamed: a descriptor that was opened under this name
+    /// is of this device only while the number is the same.
+    pub inode: u64,
+}
+
+/// The devices in `/sys/class/net`, in the order of their names.
+pub fn list_devices(folder: &Path) -> io::Result<Vec<Listed>> {
+    // Beside the devices there may be a file, `bonding_masters`.
+    let entries = fs::read_dir(folder)?.flatten();
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_file()));
+    let mut devices: Vec<_> = folders
+        .filter_map(|entry| Some(Listed { inode: entry.ino(), name: entry.file_name().into_string().ok()? }))
+        .collect();
+    devices.sort_unstable();
+    Ok(devices)
+}
+
 #[cfg(test)]
 mod tests {
+    use agent_core::testing::FakeRoot;
     use regex::Regex;
 
     use super::*;
@@ -53,5 +82,21 @@ mod tests {
         let filter = |exclude| Filter { exclude: Regex::new(exclude).ok(), include: None };
         let devices = Devices { own: filter("^lo$"), shared: filter("^veth") };
         assert!(devices.wants("eth0") && !devices.wants("lo") && !devices.wants("veth1"));
+    }
+
+    #[test]
+    fn a_renamed_device_keeps_its_number() {
+        let root = FakeRoot::new();
+        root.file("eth1/mtu", "");
+        root.file("eth0/mtu", "");
+        root.file("bonding_masters", "");
+        let before = list_devices(root.path()).unwrap();
+        let names: Vec<_> = before.iter().map(|device| device.name.as_str()).collect();
+        assert_eq!(names, ["eth0", "eth1"]);
+        for (from, to) in [("eth0", "swap"), ("eth1", "eth0"), ("swap", "eth1")] {
+            fs::rename(root.path().join(from), root.path().join(to)).unwrap();
+        }
+        let after = list_devices(root.path()).unwrap();
+        assert_eq!((before[0].inode, before[1].inode), (after[1].inode, after[0].inode));
     }
 }

@@ -5,7 +5,6 @@
 mod attributes;
 mod device;
 
-use std::fs;
 use std::path::PathBuf;
 
 use agent_core::collector::{CollectError, Collector};
@@ -19,7 +18,7 @@ use super::Build;
 use crate::filter::Filter;
 use crate::flags::{Flag, Given};
 use crate::host::Host;
-use crate::network::Devices;
+use crate::network::{Devices, list_devices};
 use crate::table::{Column, write_devices};
 
 const IGNORED: Flag = Flag::regex("collector.netclass.ignored-devices", "^$", "Devices to leave out");
@@ -93,17 +92,13 @@ impl Netclass {
 
     /// Forgets devices that are gone and takes in new ones, in the order of their names.
     fn list(&mut self) -> Result<(), CollectError> {
-        let entries = fs::read_dir(&self.folder).map_err(|error| CollectError::io(&self.folder, error))?;
-        // Beside the devices there may be a file, `bonding_masters`.
-        let folders = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_file()));
-        let mut names: Vec<_> = folders.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        names.sort_unstable();
-        self.devices.retain(|device| names.binary_search_by(|name| name.as_str().cmp(device.name())).is_ok());
-        for name in names {
-            if let Err(place) = self.devices.binary_search_by(|device| device.name().cmp(&name))
-                && self.wanted.wants(&name)
+        let listed = list_devices(&self.folder).map_err(|error| CollectError::io(&self.folder, error))?;
+        self.devices.retain(|device| listed.binary_search(device.listed()).is_ok());
+        for new in listed {
+            if let Err(place) = self.devices.binary_search_by(|device| device.listed().cmp(&new))
+                && self.wanted.wants(&new.name)
             {
-                self.devices.insert(place, Device::new(name));
+                self.devices.insert(place, Device::new(new));
             }
         }
         Ok(())
@@ -139,6 +134,7 @@ impl Collector for Netclass {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::sync::{Arc, Mutex};
 
     use agent_core::testing::{FakeRoot, collect};
@@ -214,7 +210,15 @@ mod tests {
             root.file("sys/class/net/veth2/mtu", "1400\n");
             root.file("sys/class/net/veth2/carrier_changes", "4\n");
             root.file("sys/class/net/veth2/carrier", "0\n");
+            add(&root, "veth4", 4000);
+            add(&root, "veth5", 5000);
+            assert!(collect(shared.clone()).0.contains("mtu_bytes{device=\"veth4\"} 4000\n"));
+            for (from, to) in [("veth4", "swap"), ("veth5", "veth4"), ("swap", "veth5")] {
+                let folder = root.path().join("sys/class/net");
+                fs::rename(folder.join(from), folder.join(to)).unwrap();
+            }
             let (text, _) = collect(shared);
+            assert!(text.contains("mtu_bytes{device=\"veth4\"} 5000\n"), "{text}");
             assert!(!text.contains("veth1"), "{text}");
             assert!(text.contains("mtu_bytes{device=\"veth2\"} 1400\n"), "{text}");
             assert!(text.contains("carrier{device=\"veth2\"} 0\n"), "{text}");

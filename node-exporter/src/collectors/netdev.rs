@@ -170,11 +170,11 @@ impl Collector for Netdev {
             let mut rows: Vec<_> =
                 parse(content).filter(|(device, _)| self.settings.devices.wants(device)).collect();
             if self.same_devices {
+                self.attributes.list();
                 for (device, numbers) in &mut rows {
                     let [.., nohandler] = numbers;
                     *nohandler = self.attributes.read_nohandler(device);
                 }
-                self.attributes.forget_unseen();
             }
             self.write(out, &rows);
             self.scratch = scratch;

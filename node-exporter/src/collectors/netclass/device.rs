@@ -10,6 +10,7 @@ use rustix::fs::{Mode, OFlags, open, openat};
 use rustix::io::Errno;
 
 use super::attributes::{Changes, NUMBERS, Number, WORDS, Word, parse_number};
+use crate::network::Listed;
 
 /// More than any attribute has; one read gives it whole.
 const LONGEST: usize = 512;
@@ -21,7 +22,7 @@ const ATTRIBUTES: usize = NUMBERS.len() + WORDS.len();
 /// What is known of a device, as read in this scrape but for what cannot have changed.
 #[derive(Debug)]
 pub(super) struct Device {
-    name: String,
+    listed: Listed,
     opened: Option<Opened>,
     numbers: [Option<i64>; NUMBERS.len()],
     words: [Vec<u8>; WORDS.len()],
@@ -50,14 +51,18 @@ enum Attribute {
 struct Gone;
 
 impl Device {
-    pub(super) fn new(name: String) -> Self {
+    pub(super) fn new(listed: Listed) -> Self {
         let info = LabelBlock::new::<&str, &str>(&[]);
         let words = std::array::from_fn(|_| Vec::new());
-        Self { name, opened: None, numbers: [None; NUMBERS.len()], words, info }
+        Self { listed, opened: None, numbers: [None; NUMBERS.len()], words, info }
+    }
+
+    pub(super) fn listed(&self) -> &Listed {
+        &self.listed
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.name
+        &self.listed.name
     }
 
     pub(super) fn number(&self, number: Number) -> Option<i64> {
@@ -85,7 +90,7 @@ impl Device {
         }
         // It is new, or another device has its name now.
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let Ok(folder) = open(class.join(&self.name), flags, Mode::empty()) else { return false };
+        let Ok(folder) = open(class.join(self.name()), flags, Mode::empty()) else { return false };
         let attributes = std::array::from_fn(|_| Attribute::Unopened);
         self.read_opened(Opened { folder, first: true, attributes }, free).is_ok()
     }
@@ -140,7 +145,7 @@ impl Device {
             ("address", &*word(Word::Address)),
             ("adminstate", state),
             ("broadcast", &*word(Word::Broadcast)),
-            ("device", self.name.as_str()),
+            ("device", self.name()),
             ("duplex", &*word(Word::Duplex)),
             ("ifalias", &*word(Word::Alias)),
             ("operstate", &*word(Word::State)),
@@ -172,23 +177,21 @@ impl Opened {
         parse: impl FnOnce(&[u8]) -> T,
     ) -> Result<Option<T>, Gone> {
         let Some(attribute) = self.attributes.get_mut(place) else { return Ok(None) };
-        let file = match std::mem::replace(attribute, Attribute::Unopened) {
-            Attribute::Kept(file) => file,
-            Attribute::Unopened => {
-                match openat(&self.folder, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
-                    Ok(descriptor) => File::from(descriptor),
-                    Err(Errno::NOENT) if self.first => {
-                        *attribute = Attribute::Absent;
-                        return Ok(None);
-                    }
-                    // What was there before is missing: in the folder of a device that is gone nothing is found.
-                    Err(Errno::NOENT | Errno::NODEV) => return Err(Gone),
-                    Err(_) => return Ok(None),
+        if matches!(attribute, Attribute::Absent) {
+            return Ok(None);
+        }
+        let file = if let Attribute::Kept(file) = std::mem::replace(attribute, Attribute::Unopened) {
+            file
+        } else {
+            match openat(&self.folder, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+                Ok(descriptor) => File::from(descriptor),
+                Err(Errno::NOENT) if self.first => {
+                    *attribute = Attribute::Absent;
+                    return Ok(None);
                 }
-            }
-            Attribute::Absent => {
-                *attribute = Attribute::Absent;
-                return Ok(None);
+                // What was there before is missing: in the folder of a device that is gone nothing is found.
+                Err(Errno::NOENT | Errno::NODEV) => return Err(Gone),
+                Err(_) => return Ok(None),
             }
         };
         let mut buffer = [0; LONGEST];

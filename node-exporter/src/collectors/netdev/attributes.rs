@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use agent_core::read::parse_u64;
 
+use crate::network::{Listed, list_devices};
+
 /// Descriptors that are kept; devices beyond are read by opening.
 const MOST_DESCRIPTORS: usize = 2048;
 /// More than a number or an alias has.
@@ -16,47 +18,39 @@ const LONGEST: usize = 512;
 pub(super) struct Attributes {
     folder: PathBuf,
     counters: Vec<Counter>,
-    /// Where the next device is expected: the kernel lists them in the same order each time.
-    next: usize,
 }
 
 #[derive(Debug)]
 struct Counter {
-    device: String,
+    device: Listed,
     file: Option<File>,
-    seen: bool,
 }
 
 impl Attributes {
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, counters: Vec::new(), next: 0 }
+        Self { folder, counters: Vec::new() }
     }
 
-    /// Forgets devices that were not asked for since the last call.
-    pub(super) fn forget_unseen(&mut self) {
-        self.counters.retain_mut(|counter| std::mem::take(&mut counter.seen));
-        self.next = 0;
+    /// Forgets devices that are gone and takes in new ones.
+    pub(super) fn list(&mut self) {
+        let listed = list_devices(&self.folder).unwrap_or_default();
+        self.counters.retain(|counter| listed.binary_search(&counter.device).is_ok());
+        for device in listed {
+            if let Err(place) = self.counters.binary_search_by(|counter| counter.device.cmp(&device)) {
+                self.counters.insert(place, Counter { device, file: None });
+            }
+        }
     }
 
     /// Packets that a device received and nobody wanted; `None` where it is gone or the kernel is older than 4.6.
     pub(super) fn read_nohandler(&mut self, device: &str) -> Option<u64> {
-        let place = match self.counters.get(self.next) {
-            Some(counter) if counter.device == device => self.next,
-            _ => self.counters.iter().position(|counter| counter.device == device).unwrap_or_else(|| {
-                self.counters.push(Counter { device: device.to_owned(), file: None, seen: false });
-                self.counters.len() - 1
-            }),
-        };
-        self.next = place + 1;
+        let place =
+            self.counters.binary_search_by(|counter| counter.device.name.as_str().cmp(device)).ok()?;
         let counter = self.counters.get_mut(place)?;
-        counter.seen = true;
-        // The descriptor of a device that is gone fails; another may have its name now.
-        if let Some(value) = counter.file.as_ref().and_then(read) {
-            return Some(value);
+        if let Some(file) = &counter.file {
+            return read(file);
         }
-        let path = self.folder.join(device).join("statistics/rx_nohandler");
-        counter.file = None;
-        let file = File::open(path).ok()?;
+        let file = File::open(self.folder.join(device).join("statistics/rx_nohandler")).ok()?;
         let value = read(&file);
         counter.file = (place < MOST_DESCRIPTORS).then_some(file);
         value
@@ -89,15 +83,16 @@ mod tests {
         root.file("eth0/ifalias", "uplink\n");
         let mut attributes = Attributes::new(root.path().to_owned());
         for _ in 0..2 {
+            attributes.list();
             assert_eq!(attributes.read_nohandler("eth0"), Some(7));
             assert_eq!(attributes.read_nohandler("eth1"), Some(8));
             assert_eq!(attributes.read_nohandler("eth2"), None);
-            attributes.forget_unseen();
         }
+        std::fs::rename(root.path().join("eth1"), root.path().join("eth2")).unwrap();
         root.file("eth1/statistics/rx_nohandler", "9\n");
+        attributes.list();
         assert_eq!(attributes.read_nohandler("eth1"), Some(9));
-        attributes.forget_unseen();
-        assert_eq!(attributes.counters.len(), 1);
+        assert_eq!(attributes.read_nohandler("eth2"), Some(8));
         assert_eq!(
             (attributes.read_alias("eth0"), attributes.read_alias("eth1")),
             ("uplink".to_owned(), String::new())
