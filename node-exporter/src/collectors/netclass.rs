@@ -30,7 +30,10 @@ const IGNORE_INVALID_SPEED: Flag = Flag::switch(
 const NETLINK: Flag =
     Flag::switch("collector.netclass.netlink", false, "Accepted; sysfs is read either way, which has more");
 
-pub(super) const FLAGS: &[Flag] = &[IGNORED, IGNORE_INVALID_SPEED, NETLINK];
+const WITH_STATS: Flag =
+    Flag::switch("collector.netclass_rtnl.with-stats", false, "Accepted; netdev has the counters");
+
+pub(super) const FLAGS: &[Flag] = &[IGNORED, IGNORE_INVALID_SPEED, NETLINK, WITH_STATS];
 
 /// Descriptors kept over all devices: reading an attribute then costs a sixth of opening it. Each binds a page of the
 /// kernel's memory, so there is a bound; devices beyond it are read by opening.
