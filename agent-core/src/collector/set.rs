@@ -80,6 +80,11 @@ impl CollectorSet {
         Self { repeats: Some(repeats), ..self }
     }
 
+    /// Whether families are repeated under other names.
+    pub fn is_repeating(&self) -> bool {
+        self.repeats.is_some()
+    }
+
     /// The names of the collectors that run, in their order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.entries.iter().map(|e| e.name)

@@ -131,6 +131,9 @@ fn old_flags_bring_the_old_names() {
             assert_eq!(metrics.contains(&format!("\n{old}")), expected, "{flag}: {old}\n{metrics}");
         }
     }
+    let exporter = Exporter::start(&[&FIXTURES[..], &["--compat.legacy-names"]].concat());
+    let (_, answer) = exporter.get("/metrics", "application/openmetrics-text");
+    assert!(!answer.ends_with("# EOF\n"), "one family of OpenMetrics cannot have both names");
     let off = ["-collectors.enabled=cpu", "--compat.legacy-names=false"];
     let metrics = Exporter::start(&[&FIXTURES[..], &off].concat()).metrics();
     assert!(!metrics.contains("\nnode_cpu{"), "{metrics}");
