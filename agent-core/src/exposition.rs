@@ -6,6 +6,7 @@
 //! adds samples; what differs between the two formats is decided here. Nothing is allocated per series.
 
 mod labels;
+mod repeat;
 mod text;
 
 use std::borrow::Cow;
@@ -19,6 +20,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 pub use labels::LabelBlock;
+use repeat::Recorder;
+pub use repeat::{Relabel, Repeat, Repeats};
 
 /// The two exposition formats, chosen per request by the `Accept` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,13 +131,34 @@ impl EncodeGaugeValue for Value {
 pub struct Exposition<'a> {
     encoder: DescriptorEncoder<'a>,
     format: Format,
+    repeats: Option<Arc<dyn Repeats>>,
+    recorder: Recorder,
 }
 
 impl<'a> Exposition<'a> {
+    fn new(encoder: DescriptorEncoder<'a>, format: Format) -> Self {
+        Self { encoder, format, repeats: None, recorder: Recorder::default() }
+    }
+
+    /// From here on, families that `repeats` knows are kept for [`write_repeats`](Self::write_repeats).
+    pub fn record_repeats(&mut self, repeats: Arc<dyn Repeats>) {
+        self.repeats = Some(repeats);
+    }
+
+    /// Writes what was kept under the other names, and keeps nothing from here on.
+    pub fn write_repeats(&mut self) {
+        if self.repeats.take().is_some() {
+            std::mem::take(&mut self.recorder).write(self);
+        }
+    }
+
     /// Opens a family by its full name (with `_total` where the field writes it) and its HELP sentence.
     /// Nothing is written before the first sample; all samples of a family belong in one go.
     pub fn family<'s>(&'s mut self, name: &'s str, help: &'s str, kind: Kind) -> Family<'s, 'a> {
-        Family { state: State::Pending(&mut self.encoder), format: self.format, name, help, kind }
+        let repeats = self.repeats.as_ref().map(|repeats| repeats.of(name)).unwrap_or_default();
+        let places = self.recorder.open(repeats, help);
+        let recorder = (!places.is_empty()).then_some((&mut self.recorder, places));
+        Family { state: State::Pending(&mut self.encoder), format: self.format, name, help, kind, recorder }
     }
 
     /// One gauge without labels.
@@ -170,6 +194,8 @@ pub struct Family<'s, 'a> {
     name: &'s str,
     help: &'s str,
     kind: Kind,
+    /// Where its samples are kept for being repeated.
+    recorder: Option<(&'s mut Recorder, Vec<(usize, Repeat)>)>,
 }
 
 impl fmt::Debug for Family<'_, '_> {
@@ -190,6 +216,9 @@ impl Family<'_, '_> {
     }
 
     fn write(&mut self, labels: &labels::Labels<'_>, value: Value) {
+        if let Some((recorder, places)) = &mut self.recorder {
+            recorder.record(places, labels, value);
+        }
         // The writer is a String: it has no errors of its own, so neither has a sample.
         if self.open().and_then(|()| self.write_sample(labels, value)).is_err() {
             self.state = State::Closed;
@@ -304,7 +333,7 @@ impl fmt::Debug for Adapter {
 
 impl CrateCollector for Adapter {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        self.source.expose(&mut Exposition { encoder, format: self.format });
+        self.source.expose(&mut Exposition::new(encoder, self.format));
         Ok(())
     }
 }

@@ -45,6 +45,7 @@ impl Service {
             agent: self.agent,
             version: self.version,
             common: context.common.clone(),
+            repeating: self.collectors.is_repeating(),
             collectors: Mutex::new(self.collectors),
             registry: self.registry,
             identity: self.identity.clone(),
@@ -86,6 +87,7 @@ pub(crate) struct Scraper {
     version: &'static str,
     common: Common,
     collectors: Mutex<CollectorSet>,
+    repeating: bool,
     registry: Registry,
     identity: SharedIdentity,
     /// What the server counts of scrapes.
@@ -101,6 +103,12 @@ struct Workspace {
 }
 
 impl Scraper {
+    /// The format of an answer. Names without `_total` beside those with it are two families in the text format and one
+    /// in OpenMetrics, so there is no OpenMetrics where families are repeated under old names.
+    pub(crate) fn format(&self, accept: Option<&str>) -> Format {
+        if self.repeating { Format::Text } else { Format::negotiate(accept) }
+    }
+
     /// Whether a filter names collectors that run; the error is the answer's text.
     pub(crate) fn check(&self, filter: &Filter) -> Result<(), String> {
         self.collectors

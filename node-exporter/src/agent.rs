@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use agent_core::cli::{CommonDefaults, PathArgs};
 use agent_core::collector::{CollectorSet, Entry};
@@ -11,6 +12,7 @@ use agent_core::error::{ConfigError, ConfigErrors, RunError};
 use agent_core::identity::{Identity, Places, SharedIdentity};
 use agent_core::prometheus::registry::Registry;
 use agent_core::service::{Readiness, Service};
+use clap::builder::BoolishValueParser;
 use clap::{ArgMatches, Args, Command};
 use tracing::warn;
 
@@ -18,6 +20,7 @@ use crate::collectors::{Build, COLLECTORS};
 use crate::flags::{Given, add_flags};
 use crate::host::{Host, Roots};
 use crate::left_out::{LEFT_OUT, without_effect};
+use crate::legacy::LegacyNames;
 use crate::{build_info, surroundings};
 
 /// The agent `node-exporter`.
@@ -41,6 +44,20 @@ pub struct NodeArgs {
     /// Run exactly these collectors, as node_exporter 0.14 was told
     #[arg(long = "collectors.enabled", value_name = "NAME,NAME")]
     enabled: Option<String>,
+
+    /// The same as --path.procfs, as node_exporter 0.14 was told
+    #[arg(long = "collector.procfs", value_name = "FOLDER", hide = true)]
+    legacy_procfs: Option<PathBuf>,
+
+    /// The same as --path.sysfs, as node_exporter 0.14 was told
+    #[arg(long = "collector.sysfs", value_name = "FOLDER", hide = true)]
+    legacy_sysfs: Option<PathBuf>,
+
+    /// Export the names of node_exporter 0.14 too [default: on where
+    /// collectors.enabled, collector.procfs or collector.sysfs is given]
+    #[arg(long = "compat.legacy-names", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    legacy_names: Option<bool>,
 }
 
 /// The flags, checked.
@@ -53,6 +70,8 @@ pub struct Config {
     disabled: Vec<&'static str>,
     /// Flags that have no effect.
     without_effect: Vec<String>,
+    /// Whether the names of node_exporter 0.14 are exported too.
+    legacy_names: bool,
 }
 
 impl Agent for NodeExporter {
@@ -68,8 +87,6 @@ impl Agent for NodeExporter {
 
     fn add_flags(command: Command) -> Command {
         add_flags(command)
-            .mut_arg("procfs", |arg| arg.alias("collector.procfs"))
-            .mut_arg("sysfs", |arg| arg.alias("collector.sysfs"))
     }
 
     fn configure(args: NodeArgs, matches: &ArgMatches, _: &Environment) -> Result<Config, ConfigErrors> {
@@ -91,12 +108,19 @@ impl Agent for NodeExporter {
                 disabled.push(spec.name);
             }
         }
+        let legacy = args.enabled.is_some() || args.legacy_procfs.is_some() || args.legacy_sysfs.is_some();
         let PathArgs { procfs, sysfs, rootfs } = args.paths;
-        let roots = Roots { procfs, sysfs, rootfs, udev_data: args.udev_data };
+        let roots = Roots {
+            procfs: args.legacy_procfs.unwrap_or(procfs),
+            sysfs: args.legacy_sysfs.unwrap_or(sysfs),
+            rootfs,
+            udev_data: args.udev_data,
+        };
+        let legacy_names = args.legacy_names.unwrap_or(legacy);
         let mut without_effect = without_effect(given);
         let left_out = only.iter().flatten().filter(|name| is_left_out(name));
         without_effect.extend(left_out.map(|name| format!("--collectors.enabled={name}")));
-        errors.finish(Some(Config { roots, chosen, disabled, without_effect }))
+        errors.finish(Some(Config { roots, chosen, disabled, without_effect, legacy_names }))
     }
 
     async fn run(config: Config, context: Context) -> Result<(), RunError> {
@@ -112,10 +136,15 @@ impl Agent for NodeExporter {
             context.common.labels.iter().map(|(k, v)| (Cow::Owned(k.clone()), Cow::Owned(v.clone())));
         let mut registry = Registry::with_labels(labels);
         build_info::register(&mut registry, Self::VERSION);
+        let collectors = collector_set(config.chosen, config.disabled, &host);
         let service = Service {
             agent: Self::NAME,
             version: Self::VERSION,
-            collectors: collector_set(config.chosen, config.disabled, &host),
+            collectors: if config.legacy_names {
+                collectors.repeating(Arc::new(LegacyNames))
+            } else {
+                collectors
+            },
             registry,
             readiness: Readiness::default(),
             identity,

@@ -9,6 +9,7 @@ use agent_core::error::ConfigErrors;
 use crate::flags::{Flag, Given};
 use crate::host::Host;
 
+mod arp;
 mod bcache;
 mod bcachefs;
 mod bonding;
@@ -34,6 +35,7 @@ mod hwmon;
 mod infiniband;
 mod interrupts;
 mod ipvs;
+mod kernel_hung;
 mod ksmd;
 mod lnstat;
 mod loadavg;
@@ -41,20 +43,27 @@ mod mdadm;
 mod meminfo;
 mod meminfo_numa;
 mod mountstats;
+mod netclass;
 mod netdev;
 mod netstat;
 mod network_route;
+mod nfs;
+mod nfsd;
 mod nvme;
 mod nvmesubsystem;
+mod os;
 mod pcidevice;
 mod powersupplyclass;
 mod pressure;
 mod processes;
 mod qdisc;
 mod rapl;
+mod schedstat;
+mod selinux;
 mod slabinfo;
 mod sockstat;
 mod softirqs;
+mod softnet;
 mod stat;
 mod swap;
 mod sysctl;
@@ -63,11 +72,15 @@ mod tcpstat;
 mod textfile;
 mod thermal_zone;
 mod time;
+mod timex;
+mod udp_queues;
 mod uname;
 mod vmstat;
 mod watchdog;
 mod wifi;
 mod xfrm;
+mod xfs;
+mod zfs;
 mod zoneinfo;
 
 /// A collector as users see it.
@@ -120,6 +133,7 @@ const fn off(
 
 /// All collectors, in the order in which they run and write.
 pub const COLLECTORS: &[Spec] = &[
+    on("arp", "the host's neighbours by device", "P/1/net/arp", arp::FLAGS, arp::build),
     on("bcache", "disks that are cached on faster ones", "S/fs/bcache", bcache::FLAGS, |given| {
         Ok(bcache::build(given))
     }),
@@ -241,6 +255,13 @@ pub const COLLECTORS: &[Spec] = &[
         ipvs::FLAGS,
         ipvs::build,
     ),
+    on(
+        "kernel_hung",
+        "tasks that the kernel found hanging",
+        "P/sys/kernel/hung_task_detect_count",
+        &[],
+        |_| Ok(Build::new(kernel_hung::KernelHung::new)),
+    ),
     off("ksmd", "merging of equal pages of memory", "S/kernel/mm/ksm", &[], |_| {
         Ok(Build::new(ksmd::Ksmd::new))
     }),
@@ -269,9 +290,16 @@ pub const COLLECTORS: &[Spec] = &[
         |_| Ok(Build::new(mountstats::Mountstats::new)),
     ),
     on(
+        "netclass",
+        "what the host's network devices are and whether they are up",
+        "S/class/net",
+        netclass::FLAGS,
+        netclass::build,
+    ),
+    on(
         "netdev",
         "traffic and errors of the host's network devices",
-        "P/1/net/dev",
+        "P/1/net/dev, S/class/net/*/statistics/rx_nohandler",
         netdev::FLAGS,
         netdev::build,
     ),
@@ -285,11 +313,20 @@ pub const COLLECTORS: &[Spec] = &[
     off("network_route", "the host's routes", "rtnetlink, or P/1/net/{route,ipv6_route}", &[], |_| {
         Ok(Build::new(network_route::NetworkRoute::new))
     }),
+    on("nfs", "what the host asked of NFS servers", "P/1/net/rpc/nfs", &[], |_| {
+        Ok(Build::new(nfs::Nfs::new))
+    }),
+    on("nfsd", "what the host's NFS server did", "P/1/net/rpc/nfsd", &[], |_| {
+        Ok(Build::new(nfsd::Nfsd::new))
+    }),
     on("nvme", "NVMe controllers and the sizes of their namespaces", "S/class/nvme", &[], |_| {
         Ok(Build::new(nvme::Nvme::new))
     }),
     off("nvmesubsystem", "paths to NVMe subsystems and their states", "S/class/nvme-subsystem", &[], |_| {
         Ok(Build::new(nvmesubsystem::NvmeSubsystem::new))
+    }),
+    on("os", "the host's distribution", "R/etc/os-release, R/usr/lib/os-release", &[], |_| {
+        Ok(Build::new(os::Os::new))
     }),
     off(
         "pcidevice",
@@ -323,6 +360,16 @@ pub const COLLECTORS: &[Spec] = &[
     on("rapl", "energy that parts of the processor used", "S/class/powercap", rapl::FLAGS, |given| {
         Ok(rapl::build(given))
     }),
+    on("schedstat", "how long tasks ran on each CPU and waited for it", "P/schedstat", &[], |_| {
+        Ok(Build::new(schedstat::Schedstat::new))
+    }),
+    on(
+        "selinux",
+        "whether SELinux is on, and its modes",
+        "S/fs/selinux/enforce, R/etc/selinux/config",
+        &[],
+        |_| Ok(Build::new(selinux::Selinux::new)),
+    ),
     off("slabinfo", "the kernel's own object caches", "P/slabinfo", slabinfo::FLAGS, slabinfo::build),
     on("sockstat", "the host's sockets in use", "P/1/net/{sockstat,sockstat6}", &[], |_| {
         Ok(Build::new(sockstat::Sockstat::new))
@@ -330,6 +377,13 @@ pub const COLLECTORS: &[Spec] = &[
     off("softirqs", "software interrupts by CPU and kind", "P/softirqs", &[], |_| {
         Ok(Build::new(softirqs::Softirqs::new))
     }),
+    on(
+        "softnet",
+        "packets on their way from the devices into the kernel",
+        "P/1/net/softnet_stat",
+        &[],
+        |_| Ok(Build::new(softnet::Softnet::new)),
+    ),
     on(
         "stat",
         "interrupts, context switches, forks, boot time, running and blocked processes",
@@ -368,6 +422,12 @@ pub const COLLECTORS: &[Spec] = &[
         &[],
         |_| Ok(Build::new(|host| time::Time::new(host, SystemTime::now))),
     ),
+    on("timex", "how well the kernel's clock follows a time server", "adjtimex(2)", &[], |_| {
+        Ok(Build::new(|_| timex::Timex))
+    }),
+    on("udp_queues", "bytes that wait in the host's UDP sockets", "P/1/net/{udp,udp6}", &[], |_| {
+        Ok(Build::new(udp_queues::UdpQueues::new))
+    }),
     on("uname", "kernel, architecture and the node's name", "uname(2), the node's identity", &[], |_| {
         Ok(Build::new(uname::Uname::new))
     }),
@@ -390,6 +450,12 @@ pub const COLLECTORS: &[Spec] = &[
     ),
     off("xfrm", "packets that IPsec dropped, by reason", "P/1/net/xfrm_stat", &[], |_| {
         Ok(Build::new(xfrm::Xfrm::new))
+    }),
+    on("xfs", "what the XFS file systems did", "S/fs/xfs/*/stats/stats", &[], |_| {
+        Ok(Build::new(xfs::Xfs::new))
+    }),
+    on("zfs", "OpenZFS's statistics and the state of its pools", "P/spl/kstat/zfs", &[], |_| {
+        Ok(Build::new(zfs::Zfs::new))
     }),
     off("zoneinfo", "memory by NUMA node and zone", "P/zoneinfo", &[], |_| {
         Ok(Build::new(zoneinfo::Zoneinfo::new))

@@ -53,6 +53,11 @@ impl Flag {
         Self { name, takes: Takes::Value { what: "REGEX", default }, help, old_names: &[] }
     }
 
+    /// A flag that switches something on or off.
+    pub const fn switch(name: &'static str, default: bool, help: &'static str) -> Self {
+        Self { name, takes: Takes::Switch { default }, help, old_names: &[] }
+    }
+
     /// The same flag with older names.
     #[must_use]
     pub const fn formerly(self, old_names: &'static [&'static str]) -> Self {

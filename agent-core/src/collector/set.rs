@@ -4,12 +4,13 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::{debug, error, info, warn};
 
 use super::{CollectError, Collector, Filter, FilterError};
-use crate::exposition::{Exposition, Kind};
+use crate::exposition::{Exposition, Kind, Repeats};
 
 /// Makes a collector; called again after a panic.
 type Build = Box<dyn Fn() -> Box<dyn Collector> + Send>;
@@ -59,6 +60,7 @@ pub struct CollectorSet {
     entries: Vec<Entry>,
     /// Names that exist but are switched off, for the answer to `collect[]`.
     disabled: Vec<&'static str>,
+    repeats: Option<Arc<dyn Repeats>>,
 }
 
 impl CollectorSet {
@@ -71,6 +73,7 @@ impl CollectorSet {
             applicable_name: String::new(),
             entries,
             disabled,
+            repeats: None,
         }
     }
 
@@ -80,6 +83,17 @@ impl CollectorSet {
     pub fn telling_applicable(mut self, namespace: &str) -> Self {
         self.applicable_name = format!("{namespace}_scrape_collector_applicable");
         self
+    }
+
+    /// Writes families that `repeats` knows under their other names too, after all collectors.
+    #[must_use]
+    pub fn repeating(self, repeats: Arc<dyn Repeats>) -> Self {
+        Self { repeats: Some(repeats), ..self }
+    }
+
+    /// Whether families are repeated under other names.
+    pub fn is_repeating(&self) -> bool {
+        self.repeats.is_some()
     }
 
     /// The names of the collectors that run, in their order.
@@ -102,12 +116,16 @@ impl CollectorSet {
 
     /// Runs what the filter wants, then writes how long each took and whether it succeeded.
     pub fn collect(&mut self, filter: &Filter, out: &mut Exposition<'_>) {
+        if let Some(repeats) = &self.repeats {
+            out.record_repeats(Arc::clone(repeats));
+        }
         for entry in &mut self.entries {
             entry.ran = filter.wants(entry.name);
             if entry.ran {
                 entry.run(out);
             }
         }
+        out.write_repeats();
         if !self.entries.iter().any(|e| e.ran) {
             return;
         }
@@ -187,7 +205,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use super::*;
     use crate::exposition::{Format, Source, render};

@@ -33,6 +33,22 @@ impl LabelBlock {
         Self { key, value }
     }
 
+    /// The labels of another block, if any, with more pairs behind them.
+    pub(super) fn after<K: AsRef<str>, V: AsRef<str>>(block: Option<&Self>, pairs: &[(K, V)]) -> Self {
+        let mut whole = Self::new(pairs);
+        let Some(first) = block.filter(|block| !block.is_empty()) else { return whole };
+        if whole.is_empty() {
+            return first.clone();
+        }
+        let mut key = first.key.clone();
+        key.push_str("=\"");
+        push_escaped(&mut key, &first.value);
+        key.push_str("\",");
+        key.push_str(&whole.key);
+        whole.key = key;
+        whole
+    }
+
     /// True where there are no labels at all.
     pub fn is_empty(&self) -> bool {
         self.key.is_empty()

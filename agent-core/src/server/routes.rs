@@ -18,7 +18,6 @@ use tokio::sync::Semaphore;
 use super::landing::Landing;
 use crate::cli::Common;
 use crate::collector::Filter;
-use crate::exposition::Format;
 use crate::identity::SharedIdentity;
 use crate::service::{Readiness, Scraper};
 
@@ -141,7 +140,7 @@ impl App {
                 Some(permit)
             }
         };
-        let format = Format::negotiate(text_of(headers, &ACCEPT));
+        let format = self.scraper.format(text_of(headers, &ACCEPT));
         let compress = text_of(headers, &ACCEPT_ENCODING).is_some_and(accepts_gzip);
         let scraper = Arc::clone(&self.scraper);
         let filter = match Filter::parse(query) {

@@ -21,12 +21,8 @@ const GUEST: Flag = Flag {
     old_names: &[],
 };
 
-const INFO: Flag = Flag {
-    name: "collector.cpu.info",
-    takes: Takes::Switch { default: false },
-    help: "Export node_cpu_info",
-    old_names: &[],
-};
+const INFO: Flag =
+    Flag::switch("collector.cpu.info", false, "Export node_cpu_info and node_cpu_frequency_hertz");
 
 const FLAGS_INCLUDE: Flag = Flag::regex(
     "collector.cpu.info.flags-include",

@@ -51,8 +51,15 @@ const MOUNT_TIMEOUT: Flag = Flag {
     old_names: &[],
 };
 
+const STAT_WORKERS: Flag = Flag {
+    name: "collector.filesystem.stat-workers",
+    takes: Takes::Value { what: "NUMBER", default: "4" },
+    help: "Accepted; as many threads ask as are needed",
+    old_names: &[],
+};
+
 pub(super) const FLAGS: &[Flag] =
-    &[MOUNT_POINTS_EXCLUDE, MOUNT_POINTS_INCLUDE, TYPES_EXCLUDE, TYPES_INCLUDE, MOUNT_TIMEOUT];
+    &[MOUNT_POINTS_EXCLUDE, MOUNT_POINTS_INCLUDE, TYPES_EXCLUDE, TYPES_INCLUDE, MOUNT_TIMEOUT, STAT_WORKERS];
 
 /// Name, HELP and value of a family that a file system which answers has.
 type Family = (&'static str, &'static str, fn(&Space) -> u64);

@@ -57,7 +57,7 @@ fn everything_wrong_is_told_at_once() {
         "--collector.filesystem.mount-timeout: `5` is not a duration; give a number with a unit, for example 5s",
         "--collector.ipvs.backend-labels: `colour` names labels that do not exist (colour); choose from local_address",
         "--collector.diskstats.device-include: `sd` cannot be together with --collector.diskstats.device-exclude",
-        "--collectors.enabled: `cpu,nope` names collectors that do not exist (nope); choose from bcache, bcachefs",
+        "--collectors.enabled: `cpu,nope` names collectors that do not exist (nope); choose from arp, bcache",
         "--web.listen-address: `nowhere` has no port",
     ] {
         assert!(text.contains(part), "{part}\nis missing in\n{text}");
@@ -100,6 +100,7 @@ fn old_and_new_flags_filter() {
         "tests/fixtures/proc",
         "-collector.sysfs=tests/fixtures/sys",
         "--collector.netdev.ignored-devices=^(lo|veth.*)$",
+        "--collector.netclass.ignored-devices=^lo$",
         "--collector.filesystem.ignored-mount-points=^/(boot|proc)($|/)",
         "--collector.filesystem.ignored-fs-types=^xfs$",
         "--collector.diskstats.device-include=^sda$",
@@ -123,6 +124,33 @@ fn old_and_new_flags_filter() {
     ] {
         assert_eq!(metrics.contains(label), present, "{label}\n{metrics}");
     }
+}
+
+#[test]
+fn old_flags_bring_the_old_names() {
+    let old =
+        ["node_cpu{cpu=\"cpu0\",mode=\"idle\"}", "node_memory_MemAvailable ", "node_disk_read_time_ms{"];
+    let new =
+        ["node_cpu_seconds_total{", "node_memory_MemAvailable_bytes ", "node_disk_read_time_seconds_total{"];
+    for (flag, expected) in [
+        ("-collectors.enabled=cpu,meminfo,diskstats", true),
+        ("-collector.procfs=tests/fixtures/proc", true),
+        ("--compat.legacy-names", true),
+        ("--log.level=info", false),
+    ] {
+        let metrics = Exporter::start(&[&FIXTURES[..], &[flag]].concat()).metrics();
+        assert_eq!(metrics.matches("\n# TYPE node_cpu ").count(), usize::from(expected), "{metrics}");
+        for (old, new) in old.iter().zip(new) {
+            assert!(metrics.contains(new), "{new}\n{metrics}");
+            assert_eq!(metrics.contains(&format!("\n{old}")), expected, "{flag}: {old}\n{metrics}");
+        }
+    }
+    let exporter = Exporter::start(&[&FIXTURES[..], &["--compat.legacy-names"]].concat());
+    let (_, answer) = exporter.get("/metrics", "application/openmetrics-text");
+    assert!(!answer.ends_with("# EOF\n"), "one family of OpenMetrics cannot have both names");
+    let off = ["-collectors.enabled=cpu", "--compat.legacy-names=false"];
+    let metrics = Exporter::start(&[&FIXTURES[..], &off].concat()).metrics();
+    assert!(!metrics.contains("\nnode_cpu{"), "{metrics}");
 }
 
 #[test]
