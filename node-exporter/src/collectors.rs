@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use agent_core::collector::Collector;
 use agent_core::error::ConfigErrors;
 
+use crate::bus;
 use crate::flags::{Flag, Given};
 use crate::host::Host;
 
@@ -17,6 +18,7 @@ mod filefd;
 mod filesystem;
 mod ipvs;
 mod loadavg;
+mod logind;
 mod mdadm;
 mod meminfo;
 mod netdev;
@@ -24,6 +26,7 @@ mod netstat;
 mod pressure;
 mod sockstat;
 mod stat;
+mod systemd;
 mod textfile;
 mod time;
 mod uname;
@@ -120,6 +123,14 @@ pub const COLLECTORS: &[Spec] = &[
         build: |_| Ok(Build::new(loadavg::Loadavg::new)),
     },
     Spec {
+        name: "logind",
+        default_on: false,
+        about: "sessions of users",
+        reads: "logind over the bus at R/run/dbus/system_bus_socket",
+        flags: &[],
+        build: |_| Ok(logind::build(bus::address())),
+    },
+    Spec {
         name: "mdadm",
         default_on: true,
         about: "state, disks and resync of software RAID arrays",
@@ -174,6 +185,14 @@ pub const COLLECTORS: &[Spec] = &[
         reads: "P/stat",
         flags: stat::FLAGS,
         build: |given| Ok(stat::build(given)),
+    },
+    Spec {
+        name: "systemd",
+        default_on: false,
+        about: "state of systemd's units, sockets and timers",
+        reads: "systemd over the bus at R/run/dbus/system_bus_socket",
+        flags: systemd::FLAGS,
+        build: |given| systemd::build(given, bus::address()),
     },
     Spec {
         name: "textfile",

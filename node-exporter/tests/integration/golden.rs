@@ -28,6 +28,8 @@ const LEFT_OUT: [&str; 6] = [
     "process_virtual_memory",
     "node_exporter_build_info",
 ];
+/// Collectors that read no files; their tests have a bus with recorded answers.
+const BY_D_BUS: [&str; 2] = ["logind", "systemd"];
 
 fn exporter() -> Exporter {
     let softirq = "--collector.stat.softirq";
@@ -69,7 +71,7 @@ fn open_metrics_is_as_recorded() {
 #[test]
 fn every_collector_has_its_part() {
     let answer = exporter().metrics();
-    for spec in COLLECTORS {
+    for spec in COLLECTORS.iter().filter(|spec| !BY_D_BUS.contains(&spec.name)) {
         let line = format!("node_scrape_collector_success{{collector=\"{}\"}} 1\n", spec.name);
         assert!(answer.contains(&line), "{} has no recorded files or fails on them", spec.name);
     }
