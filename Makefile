@@ -1,10 +1,10 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help up down password secrets images test bench check
+.PHONY: help up down password secrets images test test-vm bench check
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 	@printf '%s\n' '' 'Variables of make up (VARIABLE=value make up):' \
 	  '  STACKS               parts: agents metrics logs (default), logstash' \
 	  '  REGISTRY             host/prefix to push our images to; needed with more than one node' \
@@ -37,6 +37,9 @@ images: ## build the agents and their images
 
 test: ## run every test
 	@bash tests/run.sh
+
+test-vm: ## run the collectors that need systemd in a virtual machine, beside node_exporter
+	@bash tests/vm.sh
 
 bench: ## compare with Debian's prometheus-node-exporter
 	@bash tests/bench.sh

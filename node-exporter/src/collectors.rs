@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use agent_core::collector::Collector;
 use agent_core::error::ConfigErrors;
 
+use crate::bus;
 use crate::flags::{Flag, Given};
 use crate::host::Host;
 
@@ -39,6 +40,7 @@ mod kernel_hung;
 mod ksmd;
 mod lnstat;
 mod loadavg;
+mod logind;
 mod mdadm;
 mod meminfo;
 mod meminfo_numa;
@@ -67,6 +69,7 @@ mod softnet;
 mod stat;
 mod swap;
 mod sysctl;
+mod systemd;
 mod tapestats;
 mod tcpstat;
 mod textfile;
@@ -271,6 +274,9 @@ pub const COLLECTORS: &[Spec] = &[
     on("loadavg", "load averages over 1, 5 and 15 minutes", "P/loadavg", &[], |_| {
         Ok(Build::new(loadavg::Loadavg::new))
     }),
+    off("logind", "sessions of users", "logind over the bus at R/run/dbus/system_bus_socket", &[], |_| {
+        Ok(logind::build(bus::address()))
+    }),
     on("mdadm", "state, disks and resync of software RAID arrays", "P/mdstat, S/block/md*/md", &[], |_| {
         Ok(Build::new(mdadm::Mdadm::new))
     }),
@@ -395,6 +401,13 @@ pub const COLLECTORS: &[Spec] = &[
         Ok(Build::new(swap::Swap::new))
     }),
     off("sysctl", "chosen kernel settings", "P/sys", sysctl::FLAGS, |given| Ok(sysctl::build(given))),
+    off(
+        "systemd",
+        "state of systemd's units, sockets and timers",
+        "systemd over the bus at R/run/dbus/system_bus_socket",
+        systemd::FLAGS,
+        |given| systemd::build(given, bus::address()),
+    ),
     on(
         "tapestats",
         "traffic of tape drives",

@@ -5,6 +5,7 @@
 
 mod agent;
 mod build_info;
+pub mod bus;
 pub mod collectors;
 pub mod duration;
 pub mod filter;
