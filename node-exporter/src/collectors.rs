@@ -139,7 +139,7 @@ pub const COLLECTORS: &[Spec] = &[
         name: "netdev",
         default_on: true,
         about: "traffic and errors of the host's network devices",
-        reads: "P/1/net/dev",
+        reads: "P/1/net/dev, S/class/net/*/statistics/rx_nohandler",
         flags: netdev::FLAGS,
         build: netdev::build,
     },
@@ -181,7 +181,7 @@ pub const COLLECTORS: &[Spec] = &[
         about: "metrics that others write into *.prom files",
         reads: "the folders given by its flag",
         flags: textfile::FLAGS,
-        build: |given| Ok(textfile::build(given)),
+        build: textfile::build,
     },
     Spec {
         name: "time",

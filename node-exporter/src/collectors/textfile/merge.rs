@@ -44,6 +44,11 @@ impl Merged {
         Ok(())
     }
 
+    /// Whether a file has a family of this name.
+    pub(super) fn has(&self, family: &str) -> bool {
+        self.entries.contains_key(family)
+    }
+
     pub(super) fn write(&self, out: &mut Exposition<'_>) {
         for Entry { family, files } in self.entries.values() {
             let origin = || format!("Metric read from {}", files.join(", "));
