@@ -18,7 +18,7 @@ pub fn parse(answer: &str) -> BTreeMap<String, Family> {
     for line in answer.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').expect("a name and a type");
-            current = name.to_owned();
+            name.clone_into(&mut current);
             let known =
                 families.insert(current.clone(), Family { kind: kind.to_owned(), ..Family::default() });
             assert!(known.is_none(), "{name} is there twice");
@@ -35,23 +35,17 @@ pub fn parse(answer: &str) -> BTreeMap<String, Family> {
 
 fn normal(series: &str) -> String {
     let Some((name, labels)) = series.split_once('{') else { return series.to_owned() };
-    let mut pairs = Vec::new();
-    let (mut start, mut quoted, mut escaped) = (0, false, false);
     let labels = labels.strip_suffix('}').expect("a closing brace");
-    for (index, byte) in labels.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => quoted = !quoted,
-            b',' if !quoted => {
-                pairs.push(&labels[start..index]);
-                start = index + 1;
-            }
-            _ => {}
-        }
-    }
-    pairs.push(&labels[start..]);
-    pairs.retain(|pair| !pair.is_empty() && !pair.ends_with("=\"\""));
+    let (mut quoted, mut escaped) = (false, false);
+    let mut pairs: Vec<&str> = labels
+        .split(|letter| {
+            let ends = letter == ',' && !quoted;
+            quoted ^= letter == '"' && !escaped;
+            escaped = letter == '\\' && !escaped;
+            ends
+        })
+        .filter(|pair| !pair.is_empty() && !pair.ends_with("=\"\""))
+        .collect();
     pairs.sort_unstable();
     if pairs.is_empty() { name.to_owned() } else { format!("{name}{{{}}}", pairs.join(",")) }
 }

@@ -159,3 +159,39 @@ fn the_health_check_tells_up_from_down() {
     assert_eq!(code, Some(1));
     assert!(text.contains("does not answer /-/healthy"), "{text}");
 }
+
+#[test]
+fn the_doctor_tells_what_is_wrong() {
+    let exporter = Exporter::start(&FIXTURES);
+    let port = exporter.address().rsplit_once(':').expect("a port").1.to_owned();
+    let doctor = |flags: &[&str]| {
+        let listen = format!("--web.listen-address=127.0.0.1:{port}");
+        let output = Command::new(BINARY)
+            .arg("doctor")
+            .arg(&listen)
+            .args(flags)
+            .current_dir(package())
+            .env_clear()
+            .envs([("NODE_NAME", "golden"), ("NODE_ID", "id"), ("TASKS", "127.0.0.1")])
+            .output()
+            .expect("the binary starts");
+        (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+    };
+    let loadavg = ["--collector.disable-defaults", "--collector.loadavg"];
+    let (code, text) = doctor(&[&FIXTURES[..], &loadavg].concat());
+    for part in [
+        "  ok       golden, in the Swarm id\n",
+        "--path.procfs=tests/fixtures/proc: ",
+        "  ok       loadavg: 3 series in ",
+        &format!("  ok       127.0.0.1:{port} is golden (golden-id)\n"),
+        "No problems.\n",
+    ] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    assert_eq!(code, Some(0), "{text}");
+    exporter.terminate();
+    let (code, text) = doctor(&[&["--path.rootfs=/no/such/root"][..], &loadavg].concat());
+    assert!(text.contains("PROBLEM  --path.rootfs=/no/such/root: No such file or directory"), "{text}");
+    assert!(text.contains(" does not answer: "), "{text}");
+    assert_eq!(code, Some(1), "{text}");
+}

@@ -20,7 +20,8 @@ const LIVE: [&str; 11] = [
     "process_resident_memory_bytes",
 ];
 /// Families that depend on the machine in their labels or presence.
-const LEFT_OUT: [&str; 6] = [
+const LEFT_OUT: [&str; 7] = [
+    "node_exporter_confined",
     "node_filesystem_readonly",
     "node_uname_info",
     "process_max_fds",
