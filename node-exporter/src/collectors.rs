@@ -9,6 +9,7 @@ use agent_core::error::ConfigErrors;
 use crate::flags::{Flag, Given};
 use crate::host::Host;
 
+mod cgroup_pressure;
 mod conntrack;
 mod cpu;
 mod diskstats;
@@ -22,6 +23,7 @@ mod meminfo;
 mod netdev;
 mod netstat;
 mod pressure;
+mod procs;
 mod sockstat;
 mod stat;
 mod textfile;
@@ -55,6 +57,14 @@ impl Spec {
 
 /// All collectors, in the order in which they run and write.
 pub const COLLECTORS: &[Spec] = &[
+    Spec {
+        name: "cgroup_pressure",
+        default_on: false,
+        about: "time that tasks of the topmost control groups (slices) waited; only ours",
+        reads: "S/fs/cgroup/*/{cpu,io,memory,irq}.pressure",
+        flags: &[],
+        build: |_| Ok(Build::new(cgroup_pressure::CgroupPressure::new)),
+    },
     Spec {
         name: "conntrack",
         default_on: true,
@@ -158,6 +168,14 @@ pub const COLLECTORS: &[Spec] = &[
         reads: "P/pressure/{cpu,io,memory,irq}",
         flags: &[],
         build: |_| Ok(Build::new(pressure::Pressure::new)),
+    },
+    Spec {
+        name: "procs",
+        default_on: false,
+        about: "processes that use most, added up by command or container; only ours",
+        reads: "P/[pid]/stat, P/[pid]/cgroup",
+        flags: procs::FLAGS,
+        build: procs::build,
     },
     Spec {
         name: "sockstat",

@@ -221,5 +221,5 @@ fn slack(value: f64) -> f64 {
 }
 
 fn same(one: f64, other: f64) -> bool {
-    (one - other).abs() <= slack(one) || one == other || one.is_nan() && other.is_nan()
+    (one - other).abs() <= slack(one) || one.total_cmp(&other).is_eq() || one.is_nan() && other.is_nan()
 }

@@ -31,8 +31,8 @@ const LEFT_OUT: [&str; 7] = [
 ];
 
 fn exporter() -> Exporter {
-    let softirq = "--collector.stat.softirq";
-    Exporter::start(&[&FIXTURES[..], &[softirq]].concat())
+    let more = ["--collector.cgroup_pressure", "--collector.procs", "--collector.stat.softirq"];
+    Exporter::start(&[&FIXTURES[..], &more].concat())
 }
 
 /// The answer without what differs from machine to machine.
