@@ -149,7 +149,7 @@ pub const COLLECTORS: &[Spec] = &[
         name: "netdev",
         default_on: true,
         about: "traffic and errors of the host's network devices",
-        reads: "P/1/net/dev, S/class/net/*/statistics/rx_nohandler",
+        reads: "P/1/net/dev",
         flags: netdev::FLAGS,
         build: netdev::build,
     },

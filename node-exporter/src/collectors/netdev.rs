@@ -1,11 +1,8 @@
 //! `netdev`: traffic and errors of the host's network devices.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-
 use agent_core::collector::{CollectError, Collector};
 use agent_core::error::ConfigErrors;
-use agent_core::exposition::{Exposition, Kind, Value};
+use agent_core::exposition::{Exposition, Value};
 use agent_core::read::{KeptFile, Scratch, fields, lines, parse_u64};
 
 use super::Build;
@@ -62,17 +59,12 @@ pub(super) fn build(given: Given<'_>) -> Result<Build, ConfigErrors> {
 struct Netdev {
     dev: KeptFile,
     devices: Filter,
-    /// `None` where `/sys` shows another network than `/proc`.
-    unhandled: Option<Unhandled>,
     scratch: Scratch,
 }
 
 impl Netdev {
     fn new(host: &Host, devices: Filter) -> Self {
-        // A container's own /sys shows the container's devices, which may have the names of the host's.
-        let same = !host.foreign_network || host.roots.sysfs != Path::new("/sys");
-        let unhandled = same.then(|| Unhandled::new(&host.roots.sysfs));
-        Self { dev: host.net("dev"), devices, unhandled, scratch: Scratch::default() }
+        Self { dev: host.net("dev"), devices, scratch: Scratch::default() }
     }
 }
 
@@ -81,52 +73,7 @@ impl Collector for Netdev {
         let content = read(&mut self.dev, &mut self.scratch)?;
         let rows: Vec<_> = parse(content).filter(|(device, _)| self.devices.wants(device)).collect();
         write_devices(out, COLUMNS, || rows.iter().map(|(device, numbers)| (*device, numbers)));
-        if let Some(unhandled) = &mut self.unhandled {
-            unhandled.write(out, rows.iter().map(|(device, _)| *device));
-        }
         Ok(())
-    }
-}
-
-/// Packets that nobody wanted, the one number of a device that `/proc/net/dev` lacks.
-#[derive(Debug)]
-struct Unhandled {
-    /// `/sys/class/net`.
-    folder: PathBuf,
-    /// By device, with the scrape that last saw it.
-    files: HashMap<String, (KeptFile, u64)>,
-    scrape: u64,
-    scratch: Scratch,
-}
-
-impl Unhandled {
-    fn new(sysfs: &Path) -> Self {
-        Self {
-            folder: sysfs.join("class/net"),
-            files: HashMap::new(),
-            scrape: 0,
-            scratch: Scratch::default(),
-        }
-    }
-
-    fn write<'d>(&mut self, out: &mut Exposition<'_>, devices: impl Iterator<Item = &'d str>) {
-        self.scrape += 1;
-        let help = "Received packets that no protocol or upper device takes.";
-        let mut family = out.family("node_network_receive_nohandler_total", help, Kind::Counter);
-        for device in devices {
-            if !self.files.contains_key(device) {
-                let file = KeptFile::new(self.folder.join(device).join("statistics/rx_nohandler"));
-                self.files.insert(device.to_owned(), (file, 0));
-            }
-            let Some((file, seen)) = self.files.get_mut(device) else { continue };
-            *seen = self.scrape;
-            // Kernels before 4.6 lack it, and the device may be gone by now.
-            let value = file.read(&mut self.scratch).ok().and_then(|content| parse_u64(content.trim_ascii()));
-            if let Some(value) = value {
-                family.sample(&[("device", device)], value);
-            }
-        }
-        self.files.retain(|_, (_, seen)| *seen == self.scrape);
     }
 }
 
@@ -182,18 +129,6 @@ Inter-|   Receive                                                |  Transmit
     #[test]
     fn where_pid_1_is_hidden_our_own_network_is_read() {
         assert!(collected("net", Filter::default()).contains("eth0"));
-    }
-
-    #[test]
-    fn packets_without_taker_come_from_sysfs() {
-        let root = FakeRoot::new();
-        root.file("proc/1/net/dev", TEXT);
-        root.file("sys/class/net/eth0/statistics/rx_nohandler", "17\n");
-        let mut collector = Netdev::new(&fake::host(&root), Filter::default());
-        collector.unhandled.as_mut().unwrap().files.insert("gone".to_owned(), (KeptFile::new("/gone"), 0));
-        let (text, _) = collect(collector);
-        assert!(text.contains("\nnode_network_receive_nohandler_total{device=\"eth0\"} 17\n"), "{text}");
-        assert_eq!(text.matches("nohandler_total{").count(), 1, "{text}");
     }
 
     #[test]

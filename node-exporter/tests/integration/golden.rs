@@ -30,7 +30,8 @@ const LEFT_OUT: [&str; 7] = [
     "node_exporter_build_info",
 ];
 
-fn exporter() -> Exporter {
+/// The exporter of the recorded host, with all it can tell.
+pub(crate) fn exporter() -> Exporter {
     let more = ["--collector.cgroup_pressure", "--collector.procs", "--collector.stat.softirq"];
     Exporter::start(&[&FIXTURES[..], &more].concat())
 }
