@@ -252,6 +252,15 @@ mod tests {
     }
 
     #[test]
+    fn histograms_and_summaries_stay_what_they_are() {
+        let root = FakeRoot::new();
+        let content = "# HELP h Long.\n# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_count 2\nh_sum 3.5\n\
+                       # HELP s Short.\n# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_count 2\ns_sum 3\n";
+        root.file("a.prom", content);
+        assert!(collected(&root).starts_with(content), "{}", collected(&root));
+    }
+
+    #[test]
     fn a_file_may_say_who_the_host_is() {
         let root = FakeRoot::new();
         root.file("host.prom", "host{host=\"mine\"} 1\n");
