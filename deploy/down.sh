@@ -69,6 +69,7 @@ if [ -f "$STATE/images" ]; then
     fi
   done <"$STATE/images"
 fi
+prune_images
 
 if [ "$(swarm_state)" = active ] && we_initialised_swarm; then
   step "leaving the Swarm that make up had initialised"

@@ -1,6 +1,7 @@
 //! The contract of everything that is collected during a scrape.
 
 mod filter;
+mod once;
 mod set;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use thiserror::Error;
 use crate::exposition::Exposition;
 
 pub use filter::{Filter, FilterError};
+pub use once::once;
 pub use set::{CollectorSet, Entry};
 
 /// One group of metrics with a name that users know, read at scrape time.

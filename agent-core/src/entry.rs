@@ -46,8 +46,24 @@ pub trait Agent {
         environment: &Environment,
     ) -> Result<Self::Config, ConfigErrors>;
 
+    /// What it can do beside working; `healthcheck` is the core's.
+    fn subcommands() -> Vec<Subcommand<Self::Config>> {
+        Vec::new()
+    }
+
     /// Works until the context's token is cancelled.
     fn run(config: Self::Config, context: Context) -> impl Future<Output = Result<(), RunError>>;
+}
+
+/// Something an agent can do instead of working: its name comes first on the command line, then the agent's flags.
+#[derive(Debug)]
+pub struct Subcommand<C> {
+    /// The word on the command line.
+    pub name: &'static str,
+    /// What it does, for `--help`: `` `agent name` `` is put before it.
+    pub about: &'static str,
+    /// Does it and gives the exit code; there is no runtime, no log and no signal handling.
+    pub run: fn(C, &Context) -> ExitCode,
 }
 
 /// What the core hands to a running agent.
@@ -90,13 +106,22 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Environment {
 /// Runs an agent with the process's arguments; `main` only returns what this returns.
 pub fn run<A: Agent>() -> ExitCode {
     let environment = Environment::of_process();
-    let arguments = accept_single_dashes(std::env::args_os());
+    let mut arguments = accept_single_dashes(std::env::args_os());
     if arguments.get(1).is_some_and(|a| a == "healthcheck") {
         return healthcheck::run(A::NAME, arguments.into_iter().skip(1), &A::defaults(&environment));
     }
+    let subcommand =
+        arguments.get(1).and_then(|word| A::subcommands().into_iter().find(|known| word == known.name));
+    if subcommand.is_some() {
+        arguments.remove(1);
+    }
     match configure::<A>(arguments, &environment) {
         Ok((common, config)) => {
-            start::<A>(config, Context { common, environment, shutdown: CancellationToken::new() })
+            let context = Context { common, environment, shutdown: CancellationToken::new() };
+            match subcommand {
+                Some(subcommand) => (subcommand.run)(config, &context),
+                None => start::<A>(config, context),
+            }
         }
         Err(Stop::Clap(stop)) => {
             let code = if stop.use_stderr() { EXIT_USAGE } else { 0 };
@@ -117,10 +142,12 @@ enum Stop {
 }
 
 fn command<A: Agent>() -> Command {
-    let command = Command::new(A::NAME).version(A::VERSION).max_term_width(110).after_help(format!(
-        "`{} healthcheck` asks the running agent whether it answers.\nFlags may be written with one dash or two.",
-        A::NAME
-    ));
+    let mut help = format!("`{} healthcheck` asks the running agent whether it answers.\n", A::NAME);
+    for Subcommand { name, about, .. } in A::subcommands() {
+        help.extend(["`", A::NAME, " ", name, "` ", about, ".\n"]);
+    }
+    help.push_str("Flags may be written with one dash or two.");
+    let command = Command::new(A::NAME).version(A::VERSION).max_term_width(110).after_help(help);
     // Last, because the documentation of a struct of flags would take its place.
     A::add_flags(CommonArgs::augment_args(A::Args::augment_args(command))).about(A::ABOUT)
 }

@@ -161,6 +161,16 @@ impl<'a> Exposition<'a> {
         Family { state: State::Pending(&mut self.encoder), format: self.format, name, help, kind, recorder }
     }
 
+    /// The name to open a part of a histogram or a summary with (`word` says which), all parts one after the other.
+    ///
+    /// OpenMetrics would want them mixed by labels, so there each part is a family without a type.
+    pub fn part_name(&self, word: &str, base: &str, suffix: &str, first: bool) -> String {
+        match self.format {
+            Format::Text => text::part_name(word, base, suffix, first),
+            Format::OpenMetrics => format!("{base}{suffix}"),
+        }
+    }
+
     /// One gauge without labels.
     pub fn gauge(&mut self, name: &str, help: &str, value: impl Into<Value>) {
         self.family(name, help, Kind::Gauge).sample(&[], value);
@@ -360,6 +370,10 @@ mod tests {
             let mut network = out.family("container_network_receive_bytes_total", "Bytes.", Kind::Counter);
             network.sample_in(&block, &[("interface", "eth0")], 9_u64);
             network.sample_in(&block, &[], 10_u64);
+            for (index, suffix) in ["_bucket", "_count"].into_iter().enumerate() {
+                let name = out.part_name("histogram", "wait_seconds", suffix, index == 0);
+                out.family(&name, "Waiting.", Kind::Untyped).sample(&[("x", "1")], 3_u64);
+            }
         }
     }
 
@@ -396,6 +410,10 @@ mod tests {
             "# TYPE container_network_receive_bytes_total counter\n",
             "container_network_receive_bytes_total{id=\"/docker/a\\\"b\",name=\"web\",interface=\"eth0\"} 9\n",
             "container_network_receive_bytes_total{id=\"/docker/a\\\"b\",name=\"web\"} 10\n",
+            "# HELP wait_seconds Waiting.\n",
+            "# TYPE wait_seconds histogram\n",
+            "wait_seconds_bucket{x=\"1\"} 3\n",
+            "wait_seconds_count{x=\"1\"} 3\n",
             "# HELP log_router_lines_total Lines sent.\n",
             "# TYPE log_router_lines_total counter\n",
             "log_router_lines_total{sink=\"a\"} 5\n",

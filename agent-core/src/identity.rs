@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tracing::{info, warn};
 
@@ -76,17 +76,24 @@ fn read_name(path: &Path) -> Option<String> {
 
 /// The identity as all parts of an agent see it; it can become known later (an engine that starts after us).
 #[derive(Debug, Clone)]
-pub struct SharedIdentity(Arc<RwLock<Arc<Identity>>>);
+pub struct SharedIdentity {
+    identity: Arc<RwLock<Arc<Identity>>>,
+    /// Families of [`IDENTITY_FAMILIES`] that somebody else exports.
+    left_out: Arc<Mutex<Vec<&'static str>>>,
+}
+
+/// The families that say who the node is; joins need exactly one series of each.
+pub const IDENTITY_FAMILIES: [&str; 3] = ["host", "node_meta", "swarmscope_agent_info"];
 
 impl SharedIdentity {
     /// Starts with what is known now.
     pub fn new(identity: Identity) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(identity))))
+        Self { identity: Arc::new(RwLock::new(Arc::new(identity))), left_out: Arc::default() }
     }
 
     /// What is known at the moment.
     pub fn get(&self) -> Arc<Identity> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.identity.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Fills what is missing; what is known already stays.
@@ -94,9 +101,20 @@ impl SharedIdentity {
         let known = self.get();
         let completed = Identity::clone(&known).or(name, id);
         if completed != *known {
-            *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(completed);
+            *self.identity.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(completed);
             self.report();
         }
+    }
+
+    /// Leaves those of [`IDENTITY_FAMILIES`] out that somebody else exports; forgets what was said before.
+    pub fn leave_out(&self, elsewhere: impl Fn(&str) -> bool) {
+        let families = IDENTITY_FAMILIES.into_iter().filter(|family| elsewhere(family)).collect();
+        *self.left_out.lock().unwrap_or_else(PoisonError::into_inner) = families;
+    }
+
+    /// Whether somebody else exports a family.
+    pub fn leaves_out(&self, family: &str) -> bool {
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).contains(&family)
     }
 
     /// Says at start who we are, and what to do where that is not known.

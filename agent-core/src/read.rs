@@ -43,6 +43,11 @@ impl Scratch {
         Ok(self.content())
     }
 
+    /// The whole content of an open file from its beginning, wherever its own position is.
+    pub fn read_open(&mut self, file: &File) -> io::Result<&[u8]> {
+        self.read_from(FromStart { file, offset: 0 })
+    }
+
     /// What the last read gave.
     pub fn content(&self) -> &[u8] {
         self.buffer.get(..self.filled).unwrap_or_default()
@@ -73,17 +78,15 @@ impl KeptFile {
     /// The whole content as it is now. A descriptor that no longer works is opened anew.
     pub fn read<'s>(&mut self, scratch: &'s mut Scratch) -> io::Result<&'s [u8]> {
         if let Some(file) = &self.file {
-            if scratch.read_from(FromStart { file, offset: 0 }).is_ok() {
+            if scratch.read_open(file).is_ok() {
                 return Ok(scratch.content());
             }
             self.file = None;
         }
-        let file = self.file.insert(File::open(&self.path)?);
-        scratch.read_from(FromStart { file, offset: 0 })
+        scratch.read_open(self.file.insert(File::open(&self.path)?))
     }
 }
 
-/// Reads a file from its beginning wherever its own position is.
 struct FromStart<'f> {
     file: &'f File,
     offset: u64,

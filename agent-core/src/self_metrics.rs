@@ -7,32 +7,35 @@ use procfs::process::Stat;
 use rustix::process::{Resource, getrlimit};
 
 use crate::exposition::{Exposition, Kind};
-use crate::identity::Identity;
+use crate::identity::SharedIdentity;
 
 /// Writes `swarmscope_agent_info`, and where `node_meta` is true the two families that dashboards join on:
 /// `node_meta` (swarmprom and its heirs) and `host` (dashboard 609).
+///
+/// What a text file says already is left out.
 pub fn write_identity(
     out: &mut Exposition<'_>,
     agent: &str,
     version: &str,
-    identity: &Identity,
+    shared: &SharedIdentity,
     node_meta: bool,
 ) {
+    let identity = shared.get();
     let id = identity.node_id.as_deref();
     let name = identity.node_name.as_deref();
-    let labels =
-        present(&[("agent", Some(agent)), ("node_id", id), ("node_name", name), ("version", Some(version))]);
-    out.family("swarmscope_agent_info", "The agent and the node it runs on.", Kind::Gauge)
-        .sample(&labels, 1_u64);
+    let mut write = |family: &str, help: &str, labels: &[(&str, Option<&str>)]| {
+        if !shared.leaves_out(family) {
+            out.family(family, help, Kind::Gauge).sample(&present(labels), 1_u64);
+        }
+    };
+    let labels = [("agent", Some(agent)), ("node_id", id), ("node_name", name), ("version", Some(version))];
+    write("swarmscope_agent_info", "The agent and the node it runs on.", &labels);
     if !node_meta || name.is_none() {
         return;
     }
-    let labels =
-        present(&[("node_id", id), ("container_label_com_docker_swarm_node_id", id), ("node_name", name)]);
-    out.family("node_meta", "Name of the node by its Swarm ID, for joins.", Kind::Gauge)
-        .sample(&labels, 1_u64);
-    let labels = present(&[("host", name), ("node", id)]);
-    out.family("host", "Name of the host, for dashboard variables.", Kind::Gauge).sample(&labels, 1_u64);
+    let labels = [("node_id", id), ("container_label_com_docker_swarm_node_id", id), ("node_name", name)];
+    write("node_meta", "Name of the node by its Swarm ID, for joins.", &labels);
+    write("host", "Name of the host, for dashboard variables.", &[("host", name), ("node", id)]);
 }
 
 fn present<'a>(labels: &[(&'a str, Option<&'a str>)]) -> Vec<(&'a str, &'a str)> {
@@ -56,13 +59,11 @@ pub fn write_process(out: &mut Exposition<'_>) {
     if let Ok(count) = count_open_files() {
         out.gauge("process_open_fds", "Descriptors that this process has open.", count);
     }
-    // An absent limit is unlimited.
-    if let Some(limit) = getrlimit(Resource::Nofile).current {
-        out.gauge("process_max_fds", "Descriptors that this process may have open.", limit);
-    }
-    if let Some(limit) = getrlimit(Resource::As).current {
-        out.gauge("process_virtual_memory_max_bytes", "Address space that this process may have.", limit);
-    }
+    // The kernel's number for "unlimited" is the largest there is, and so it is exported everywhere.
+    let limit = |resource| getrlimit(resource).current.unwrap_or(u64::MAX);
+    out.gauge("process_max_fds", "Descriptors that this process may have open.", limit(Resource::Nofile));
+    let limit = limit(Resource::As);
+    out.gauge("process_virtual_memory_max_bytes", "Address space that this process may have.", limit);
 }
 
 /// Since Linux 6.2 the folder's size is the count; before, its entries must be counted.

@@ -137,13 +137,7 @@ impl Source for Scrape {
     fn expose(&self, out: &mut Exposition<'_>) {
         let scraper = &self.scraper;
         scraper.collectors.lock().unwrap_or_else(PoisonError::into_inner).collect(&self.filter, out);
-        write_identity(
-            out,
-            scraper.agent,
-            scraper.version,
-            &scraper.identity.get(),
-            scraper.common.node_meta,
-        );
+        write_identity(out, scraper.agent, scraper.version, &scraper.identity, scraper.common.node_meta);
         if scraper.common.exporter_metrics {
             write_process(out);
             scraper.requests.write(out);

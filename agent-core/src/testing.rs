@@ -2,13 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 
-use crate::collector::{CollectError, Collector};
-use crate::exposition::{Exposition, Format, Source, render};
+use crate::collector::{CollectError, Collector, once};
+use crate::exposition::Format;
 
 /// A folder that stands for `/`, `/proc` or `/sys`, removed at the end of the test.
 #[derive(Debug)]
@@ -48,15 +46,6 @@ impl Default for FakeRoot {
     }
 }
 
-struct One<C>(Mutex<(C, Option<CollectError>)>);
-
-impl<C: Collector + 'static> Source for One<C> {
-    fn expose(&self, out: &mut Exposition<'_>) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.1 = state.0.collect(out).err();
-    }
-}
-
 /// What a collector writes in one scrape, in the text format, and the error it ends with.
 pub fn collect(collector: impl Collector + 'static) -> (String, Option<CollectError>) {
     collect_as(Format::Text, collector)
@@ -64,10 +53,6 @@ pub fn collect(collector: impl Collector + 'static) -> (String, Option<CollectEr
 
 /// The same in either format.
 pub fn collect_as(format: Format, collector: impl Collector + 'static) -> (String, Option<CollectError>) {
-    let source = Arc::new(One(Mutex::new((collector, None))));
-    let mut text = String::new();
-    let exposed: Arc<dyn Source> = Arc::<One<_>>::clone(&source);
-    render(&mut text, format, &[], exposed, &Registry::default());
-    let error = source.0.lock().unwrap_or_else(PoisonError::into_inner).1.take();
-    (text, error)
+    let (text, result) = once(format, Box::new(collector));
+    (text, result.err())
 }

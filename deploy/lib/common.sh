@@ -74,3 +74,7 @@ progress() {
 
 # The first 12 digits of the hash of files (names do not count).
 hash_files() { cat "$@" | sha256sum | cut -c1-12; }
+
+# Untagged images of our own: earlier builds, and the stages that the classic builder
+# makes of the other agents on its way. Those in use stay.
+prune_images() { docker image prune -f --filter label=io.swarmscope.content >/dev/null; }

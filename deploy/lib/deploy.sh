@@ -56,9 +56,11 @@ deploy_stack() {
   say "    $(grep -cE '^(Creating|Updating) service' "$CACHE/deploy.log") services in stack $STACK: $STACKS"
 }
 
-# Configs and secrets of earlier contents; Docker refuses where one is still in use.
+# Configs and secrets of earlier contents (Docker refuses where one is still in use), and
+# images of earlier builds.
 prune_old() {
   local kind name
+  prune_images
   for kind in config secret; do
     docker "$kind" ls --filter "label=com.docker.stack.namespace=$STACK" --format '{{.Name}}' | while read -r name; do
       grep -q -- "${name##*_}" "$STATE/env" || docker "$kind" rm "$name" >/dev/null 2>&1 || true

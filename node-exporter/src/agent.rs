@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agent_core::cli::{CommonDefaults, PathArgs};
 use agent_core::collector::{CollectorSet, Entry};
-use agent_core::entry::{Agent, Context, Environment};
+use agent_core::entry::{Agent, Context, Environment, Subcommand};
 use agent_core::error::{ConfigError, ConfigErrors, RunError};
 use agent_core::identity::{Identity, Places, SharedIdentity};
 use agent_core::prometheus::registry::Registry;
@@ -17,11 +17,12 @@ use clap::{ArgMatches, Args, Command};
 use tracing::warn;
 
 use crate::collectors::{Build, COLLECTORS};
+use crate::confinement::Confinement;
 use crate::flags::{Given, add_flags};
 use crate::host::{Host, Roots};
 use crate::left_out::{LEFT_OUT, without_effect};
 use crate::legacy::LegacyNames;
-use crate::{build_info, surroundings};
+use crate::{build_info, doctor, surroundings};
 
 /// The agent `node-exporter`.
 #[derive(Debug, Clone, Copy)]
@@ -63,11 +64,11 @@ pub struct NodeArgs {
 /// The flags, checked.
 #[derive(Debug)]
 pub struct Config {
-    roots: Roots,
+    pub(crate) roots: Roots,
     /// What runs, in the order of the table.
-    chosen: Vec<(&'static str, Build)>,
+    pub(crate) chosen: Vec<(&'static str, Build)>,
     /// What is switched off.
-    disabled: Vec<&'static str>,
+    pub(crate) disabled: Vec<&'static str>,
     /// Flags that have no effect.
     without_effect: Vec<String>,
     /// Whether the names of node_exporter 0.14 are exported too.
@@ -123,6 +124,10 @@ impl Agent for NodeExporter {
         errors.finish(Some(Config { roots, chosen, disabled, without_effect, legacy_names }))
     }
 
+    fn subcommands() -> Vec<Subcommand<Config>> {
+        vec![doctor::SUBCOMMAND]
+    }
+
     async fn run(config: Config, context: Context) -> Result<(), RunError> {
         let places = Places::new(Some(&config.roots.rootfs));
         let identity = SharedIdentity::new(Identity::resolve(&context.environment, &places));
@@ -136,6 +141,7 @@ impl Agent for NodeExporter {
             context.common.labels.iter().map(|(k, v)| (Cow::Owned(k.clone()), Cow::Owned(v.clone())));
         let mut registry = Registry::with_labels(labels);
         build_info::register(&mut registry, Self::VERSION);
+        Confinement::read(Path::new("/proc/self"), &host).register(&mut registry, host.network);
         let collectors = collector_set(config.chosen, config.disabled, &host);
         let service = Service {
             agent: Self::NAME,

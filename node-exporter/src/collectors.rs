@@ -16,6 +16,7 @@ mod bcachefs;
 mod bonding;
 mod btrfs;
 mod buddyinfo;
+mod cgroup_pressure;
 mod cgroups;
 mod conntrack;
 mod cpu;
@@ -58,6 +59,7 @@ mod pcidevice;
 mod powersupplyclass;
 mod pressure;
 mod processes;
+mod procs;
 mod qdisc;
 mod rapl;
 mod schedstat;
@@ -156,6 +158,13 @@ pub const COLLECTORS: &[Spec] = &[
     off("buddyinfo", "free blocks of memory by size", "P/buddyinfo", &[], |_| {
         Ok(Build::new(buddyinfo::Buddyinfo::new))
     }),
+    off(
+        "cgroup_pressure",
+        "time that tasks of the topmost control groups (slices) waited; only ours",
+        "S/fs/cgroup/*/{cpu,io,memory,irq}.pressure",
+        &[],
+        |_| Ok(Build::new(cgroup_pressure::CgroupPressure::new)),
+    ),
     off("cgroups", "control groups by controller", "P/cgroups", &[], |_| {
         Ok(Build::new(cgroups::Cgroups::new))
     }),
@@ -362,6 +371,13 @@ pub const COLLECTORS: &[Spec] = &[
         &[],
         |_| Ok(Build::new(processes::Processes::new)),
     ),
+    off(
+        "procs",
+        "processes that use most, added up by command or container; only ours",
+        "P/[pid]/stat, P/[pid]/cgroup",
+        procs::FLAGS,
+        procs::build,
+    ),
     off("qdisc", "traffic through queueing disciplines", "rtnetlink", qdisc::FLAGS, qdisc::build),
     on("rapl", "energy that parts of the processor used", "S/class/powercap", rapl::FLAGS, |given| {
         Ok(rapl::build(given))
@@ -423,7 +439,7 @@ pub const COLLECTORS: &[Spec] = &[
         "metrics that others write into *.prom files",
         "the folders given by its flag",
         textfile::FLAGS,
-        |given| Ok(textfile::build(given)),
+        textfile::build,
     ),
     on("thermal_zone", "temperatures and how far cooling is turned up", "S/class/thermal", &[], |_| {
         Ok(Build::new(thermal_zone::ThermalZone::new))

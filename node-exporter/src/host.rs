@@ -30,6 +30,16 @@ pub enum Network {
     Own,
 }
 
+impl Network {
+    /// The word for it in labels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Own => "self",
+        }
+    }
+}
+
 /// What collectors need to know of the host.
 #[derive(Debug, Clone)]
 pub struct Host {

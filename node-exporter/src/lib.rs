@@ -7,6 +7,8 @@ mod agent;
 mod build_info;
 pub mod bus;
 pub mod collectors;
+pub mod confinement;
+mod doctor;
 pub mod duration;
 pub mod filter;
 pub mod flags;

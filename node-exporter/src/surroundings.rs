@@ -34,12 +34,12 @@ pub fn report(host: &Host, places: &Places) {
     }
 }
 
-fn readable(path: &Path) -> std::io::Result<()> {
+pub(crate) fn readable(path: &Path) -> std::io::Result<()> {
     if path.is_dir() { fs::read_dir(path).map(drop) } else { fs::File::open(path).map(drop) }
 }
 
 /// The roots that are still a container's own, with what to do.
-fn missing_roots(roots: &Roots) -> Vec<(&'static str, &'static str)> {
+pub(crate) fn missing_roots(roots: &Roots) -> Vec<(&'static str, &'static str)> {
     let mut missing = Vec::new();
     if roots.procfs == Path::new("/proc") && !shows_kernel_threads(&roots.procfs) {
         missing.push(("--path.procfs", "mount /proc as /host/proc and set --path.procfs=/host/proc"));

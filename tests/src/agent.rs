@@ -37,28 +37,40 @@ pub fn free_port() -> u16 {
 impl Agent {
     /// Starts an agent on a free port and waits until it answers.
     pub fn start(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut agent = Self::spawn(name, arguments, environment);
-        until(Duration::from_secs(10), name, || {
+        Self::start_program(&binary(name), "/-/healthy", arguments, environment)
+    }
+
+    /// The same with any program that takes `--web.listen-address`; `path` is asked until it answers.
+    pub fn start_program(
+        program: &Path,
+        path: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let mut agent = Self::spawn(program, arguments, environment);
+        let name = agent.name.clone();
+        until(Duration::from_secs(10), &name, || {
             if let Ok(Some(status)) = agent.child.try_wait() {
                 panic!("{name} ended with {status}: {}", agent.log());
             }
-            http::body(&agent.url("/-/healthy")).map(drop)
+            http::body(&agent.url(path)).map(drop)
         });
         agent
     }
 
-    fn spawn(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+    fn spawn(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let name = program.display().to_string();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let log = File::create(folder.path().join("log")).expect("a log file");
         let port = free_port();
-        let child = Command::new(binary(name))
+        let child = Command::new(program)
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .args(arguments)
             .envs(environment.iter().copied())
             .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
-        Self { name: name.to_owned(), port, child, folder }
+        Self { name, port, child, folder }
     }
 
     /// A URL of the agent.

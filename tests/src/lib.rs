@@ -16,6 +16,7 @@
 pub mod agent;
 pub mod command;
 pub mod engine;
+pub mod exposition;
 pub mod http;
 pub mod prometheus;
 pub mod rsyslog;

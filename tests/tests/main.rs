@@ -14,5 +14,6 @@ mod containers;
 mod files;
 mod formats;
 mod joins;
+mod node_exporter_live;
 mod stack;
 mod syslog;

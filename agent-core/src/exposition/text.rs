@@ -3,11 +3,29 @@
 //! Two things differ in what we write: the type word `unknown` is `untyped` there, and HELP and TYPE of a counter
 //! carry the full name. Collectors already use full names; the agent's own counters come from a `Registry`, which
 //! writes HELP before the type is known, so those two lines are held back until it is.
+//!
+//! The crate has no histograms or summaries made of ready samples (from text files). Their parts are written as
+//! families whose names carry a mark, see [`part_name`]; here they become one family again.
 
 use std::fmt::{self, Write};
 
 const HELP: &str = "# HELP ";
 const TYPE: &str = "# TYPE ";
+
+/// Separates what the name of a part carries; no metric name has it.
+const MARK: char = '\u{1f}';
+
+/// The name under which a part of a histogram or a summary is opened: the word of its TYPE line, the name of the whole,
+/// the suffix of the part, and whether it is the first of its parts.
+pub(super) fn part_name(word: &str, base: &str, suffix: &str, first: bool) -> String {
+    format!("{MARK}{word}{MARK}{base}{MARK}{suffix}{MARK}{}", u8::from(first))
+}
+
+fn parse_part(name: &str) -> Option<(&str, &str, &str, bool)> {
+    let mut parts = name.strip_prefix(MARK)?.split(MARK);
+    let part = (parts.next()?, parts.next()?, parts.next()?, parts.next()? == "1");
+    parts.next().is_none().then_some(part)
+}
 
 /// A writer that sees each token of `prometheus-client` as its own `write_str` (guarded by tests: the crate's
 /// version is pinned).
@@ -28,6 +46,8 @@ enum State {
     Help,
     TypeName,
     TypeWord,
+    /// The end of a TYPE line that was left out.
+    TypeEnd,
 }
 
 impl<'a> TextWriter<'a> {
@@ -45,15 +65,22 @@ impl<'a> TextWriter<'a> {
         Self { out, complete_counters, state: State::Samples, help: String::new(), name: String::new() }
     }
 
-    fn finish_descriptor(&mut self, word: &str) {
+    fn finish_descriptor(&mut self, word: &str) -> State {
         let word = if word == "unknown" { "untyped" } else { word };
         let suffix = if self.complete_counters && word == "counter" { "_total" } else { "" };
         let sentence = self.help.strip_prefix(self.name.as_str()).unwrap_or(&self.help);
-        for part in [HELP, &self.name, suffix, sentence, TYPE, &self.name, suffix, " ", word] {
-            self.out.push_str(part);
+        let (name, word, first) = match parse_part(&self.name) {
+            Some((word, base, _, first)) => (base, word, first),
+            None => (self.name.as_str(), word, true),
+        };
+        if first {
+            for part in [HELP, name, suffix, sentence, TYPE, name, suffix, " ", word] {
+                self.out.push_str(part);
+            }
         }
         self.help.clear();
         self.name.clear();
+        if first { State::Samples } else { State::TypeEnd }
     }
 }
 
@@ -61,15 +88,16 @@ impl Write for TextWriter<'_> {
     fn write_str(&mut self, token: &str) -> fmt::Result {
         match self.state {
             State::Samples if token == HELP => self.state = State::Help,
-            State::Samples => self.out.push_str(token),
+            State::Samples => match parse_part(token) {
+                Some((_, base, suffix, _)) => self.out.extend([base, suffix]),
+                None => self.out.push_str(token),
+            },
             State::Help if token == TYPE => self.state = State::TypeName,
             State::Help => self.help.push_str(token),
             State::TypeName if token == " " => self.state = State::TypeWord,
             State::TypeName => self.name.push_str(token),
-            State::TypeWord => {
-                self.finish_descriptor(token);
-                self.state = State::Samples;
-            }
+            State::TypeWord => self.state = self.finish_descriptor(token),
+            State::TypeEnd => self.state = State::Samples,
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ impl Collector for Pressure {
 }
 
 /// Microseconds from a line `some avg10=0.00 avg60=0.36 avg300=0.65 total=10040507`.
-fn parse_total(content: &[u8], kind: &[u8]) -> Option<u64> {
+pub(super) fn parse_total(content: &[u8], kind: &[u8]) -> Option<u64> {
     let line = lines(content).find(|line| fields(line).next() == Some(kind))?;
     fields(line).find_map(|field| parse_u64(field.strip_prefix(b"total=")?))
 }

@@ -1,6 +1,7 @@
 //! `textfile`: metrics that others (cron jobs, backups) write into `*.prom` files.
 //!
-//! A file with an error is left out as a whole: half of it may be half-written.
+//! A file with an error is left out as a whole: half of it may be half-written. One that is older than
+//! `--collector.textfile.max-age` is left out too: whoever wrote it has died.
 
 mod merge;
 mod parse;
@@ -8,44 +9,63 @@ mod parse;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use agent_core::collector::{CollectError, Collector};
+use agent_core::error::ConfigErrors;
 use agent_core::exposition::{Exposition, Kind};
+use agent_core::identity::SharedIdentity;
 use agent_core::read::Scratch;
+use glob::glob;
 use tracing::{debug, warn};
 
 use self::merge::Merged;
 use self::parse::parse;
 use super::Build;
 use crate::flags::{Flag, Given, Takes};
+use crate::host::Host;
 
 const DIRECTORY: Flag = Flag {
     name: "collector.textfile.directory",
     takes: Takes::Values { what: "FOLDER" },
-    help: "Folder of *.prom files to export; may be given several times",
+    help: "Folder of *.prom files to export, * and ? allowed; may be given several times",
+    old_names: &[],
+};
+const MAX_AGE: Flag = Flag {
+    name: "collector.textfile.max-age",
+    takes: Takes::Value { what: "DURATION", default: "" },
+    help: "Leave out the metrics of files that have not changed for so long, and tell so",
     old_names: &[],
 };
 
-pub(super) const FLAGS: &[Flag] = &[DIRECTORY];
+pub(super) const FLAGS: &[Flag] = &[DIRECTORY, MAX_AGE];
 
-pub(super) fn build(given: Given<'_>) -> Build {
+pub(super) fn build(given: Given<'_>) -> Result<Build, ConfigErrors> {
     let folders: Vec<_> =
-        given.values(&DIRECTORY).into_iter().filter(|v| !v.is_empty()).map(PathBuf::from).collect();
-    Build::new(move |_| Textfile::new(folders.clone()))
+        given.values(&DIRECTORY).into_iter().filter(|v| !v.is_empty()).map(str::to_owned).collect();
+    let max_age = match given.value(&MAX_AGE) {
+        "" => None,
+        _ => Some(given.duration(&MAX_AGE)?),
+    };
+    Ok(Build::new(move |host| Textfile::new(host, folders.clone(), max_age, SystemTime::now)))
 }
 
 #[derive(Debug)]
 struct Textfile {
-    folders: Vec<PathBuf>,
+    /// Folders or patterns of them.
+    folders: Vec<String>,
+    max_age: Option<Duration>,
+    clock: fn() -> SystemTime,
+    identity: SharedIdentity,
     /// Whether the last scrape met an error; only changes are logged loudly.
     failed: bool,
     scratch: Scratch,
 }
 
 impl Textfile {
-    fn new(folders: Vec<PathBuf>) -> Self {
-        Self { folders, failed: false, scratch: Scratch::default() }
+    fn new(host: &Host, folders: Vec<String>, max_age: Option<Duration>, clock: fn() -> SystemTime) -> Self {
+        let identity = host.identity.clone();
+        Self { folders, max_age, clock, identity, failed: false, scratch: Scratch::default() }
     }
 
     fn report(&self, path: &Path, error: &dyn std::fmt::Display) {
@@ -57,46 +77,83 @@ impl Textfile {
         }
     }
 
-    fn read_file(&mut self, path: &Path, merged: &mut Merged) -> Result<f64, String> {
+    /// Reads one file; its metrics are left out where it is stale.
+    fn read_file(&mut self, path: &Path, merged: &mut Merged) -> Result<Written, String> {
         let modified = fs::metadata(path).and_then(|file| file.modified()).map_err(|e| e.to_string())?;
         let content = self.scratch.read(path).map_err(|e| e.to_string())?;
         let families = parse(content)?;
-        merged.add(families, &path.display().to_string())?;
-        Ok(modified.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()))
+        let age = (self.clock)().duration_since(modified).unwrap_or_default();
+        let stale = self.max_age.is_some_and(|max_age| age > max_age);
+        if !stale {
+            merged.add(families, &path.display().to_string())?;
+        }
+        Ok(Written { modified, stale })
     }
+
+    /// All files of all folders; whether a folder could not be read.
+    fn files(&self) -> (Vec<PathBuf>, bool) {
+        let mut files = Vec::new();
+        let mut failed = false;
+        for folder in self.folders.iter().flat_map(|pattern| expand(pattern)) {
+            match list(&folder) {
+                Ok(list) => files.extend(list),
+                Err(error) => {
+                    self.report(&folder, &error);
+                    failed = true;
+                }
+            }
+        }
+        (files, failed)
+    }
+}
+
+/// What is told of a file beside its metrics.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    modified: SystemTime,
+    stale: bool,
 }
 
 impl Collector for Textfile {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
         let mut merged = Merged::default();
-        let mut modified = Vec::new();
-        let mut failed = false;
-        for folder in self.folders.clone() {
-            let files = list(&folder).unwrap_or_else(|error| {
-                self.report(&folder, &error);
-                failed = true;
-                Vec::new()
-            });
-            for path in files {
-                match self.read_file(&path, &mut merged) {
-                    Ok(time) => modified.push((path, time)),
-                    Err(error) => {
-                        self.report(&path, &error);
-                        failed = true;
-                    }
+        let mut read = Vec::new();
+        let (files, mut failed) = self.files();
+        for path in files {
+            match self.read_file(&path, &mut merged) {
+                Ok(written) => read.push((path, written)),
+                Err(error) => {
+                    self.report(&path, &error);
+                    failed = true;
                 }
             }
         }
         self.failed = failed;
         merged.write(out);
+        // A file that says who the host is knows better than we: joins need exactly one such series.
+        self.identity.leave_out(|family| merged.has(family));
         let help = "Unix time at which a file that was read was last changed.";
         let mut family = out.family("node_textfile_mtime_seconds", help, Kind::Gauge);
-        for (file, time) in &modified {
-            family.sample(&[("file", &file.to_string_lossy())], *time);
+        for (file, written) in &read {
+            let since = written.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+            family.sample(&[("file", &file.to_string_lossy())], since.as_secs());
+        }
+        if self.max_age.is_some() {
+            let help = "Whether a file is older than allowed, so that its metrics are left out.";
+            let mut family = out.family("node_textfile_stale", help, Kind::Gauge);
+            for (file, written) in &read {
+                family.sample(&[("file", &file.to_string_lossy())], written.stale);
+            }
         }
         out.gauge("node_textfile_scrape_error", "Whether a file or a folder could not be read.", failed);
         Ok(())
     }
+}
+
+/// The folders that a pattern stands for; itself where it fits none, so that its absence is told.
+fn expand(pattern: &str) -> Vec<PathBuf> {
+    let found: Vec<_> = glob(pattern).into_iter().flatten().filter_map(Result::ok).collect();
+    if found.is_empty() { vec![PathBuf::from(pattern)] } else { found }
 }
 
 /// The `*.prom` files of a folder in the order of their names.
@@ -113,9 +170,21 @@ mod tests {
     use agent_core::testing::{FakeRoot, collect};
 
     use super::*;
+    use crate::host::fake;
+
+    fn textfile(root: &FakeRoot, folders: &[&str], max_age: Option<Duration>) -> Textfile {
+        let folders = folders.iter().map(|folder| format!("{}{folder}", root.path().display()));
+        Textfile::new(&fake::host(root), folders.collect(), max_age, || {
+            SystemTime::now() + Duration::from_secs(3600)
+        })
+    }
 
     fn collected(root: &FakeRoot) -> String {
-        let (text, error) = collect(Textfile::new(vec![root.path().to_owned()]));
+        run(root, textfile(root, &[""], None))
+    }
+
+    fn run(root: &FakeRoot, textfile: Textfile) -> String {
+        let (text, error) = collect(textfile);
         assert!(error.is_none(), "{error:?}");
         text.replace(&root.path().display().to_string(), "DIR")
     }
@@ -151,9 +220,53 @@ mod tests {
 
     #[test]
     fn no_folder_is_no_error_and_a_missing_one_is() {
-        let (text, _) = collect(Textfile::new(Vec::new()));
-        assert!(text.ends_with("node_textfile_scrape_error 0\n"));
-        let (text, _) = collect(Textfile::new(vec![PathBuf::from("/no/such/folder")]));
-        assert!(text.ends_with("node_textfile_scrape_error 1\n"));
+        let root = FakeRoot::new();
+        assert!(run(&root, textfile(&root, &[], None)).ends_with("node_textfile_scrape_error 0\n"));
+        for absent in ["/no/such/folder", "/no/such/*"] {
+            assert!(run(&root, textfile(&root, &[absent], None)).ends_with("node_textfile_scrape_error 1\n"));
+        }
+    }
+
+    #[test]
+    fn folders_may_be_patterns() {
+        let root = FakeRoot::new();
+        for folder in ["jobs/a", "jobs/b", "other"] {
+            root.file(format!("{folder}/m.prom"), format!("m{{of=\"{folder}\"}} 1\n"));
+        }
+        let text = run(&root, textfile(&root, &["/jobs/*"], None));
+        assert!(text.contains("jobs/a\"} 1\n") && text.contains("jobs/b\"} 1\n"), "{text}");
+        assert!(!text.contains("other"), "{text}");
+    }
+
+    #[test]
+    fn old_files_are_left_out_and_told() {
+        let root = FakeRoot::new();
+        root.file("old.prom", "old 1\n");
+        let text = run(&root, textfile(&root, &[""], Some(Duration::from_secs(60))));
+        assert!(!text.contains("\nold 1\n"), "{text}");
+        assert!(text.contains("node_textfile_mtime_seconds{file=\"DIR/old.prom\"} "), "{text}");
+        assert!(text.contains("node_textfile_stale{file=\"DIR/old.prom\"} 1\n"), "{text}");
+        let text = run(&root, textfile(&root, &[""], Some(Duration::from_secs(7200))));
+        assert!(text.contains("\nold 1\n") || text.starts_with("# HELP old"), "{text}");
+        assert!(text.contains("node_textfile_stale{file=\"DIR/old.prom\"} 0\n"), "{text}");
+    }
+
+    #[test]
+    fn histograms_and_summaries_stay_what_they_are() {
+        let root = FakeRoot::new();
+        let content = "# HELP h Long.\n# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_count 2\nh_sum 3.5\n\
+                       # HELP s Short.\n# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_count 2\ns_sum 3\n";
+        root.file("a.prom", content);
+        assert!(collected(&root).starts_with(content), "{}", collected(&root));
+    }
+
+    #[test]
+    fn a_file_may_say_who_the_host_is() {
+        let root = FakeRoot::new();
+        root.file("host.prom", "host{host=\"mine\"} 1\n");
+        let textfile = textfile(&root, &[""], None);
+        let identity = textfile.identity.clone();
+        run(&root, textfile);
+        assert!(identity.leaves_out("host") && !identity.leaves_out("node_meta"));
     }
 }

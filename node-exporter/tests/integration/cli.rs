@@ -57,7 +57,7 @@ fn everything_wrong_is_told_at_once() {
         "--collector.filesystem.mount-timeout: `5` is not a duration; give a number with a unit, for example 5s",
         "--collector.ipvs.backend-labels: `colour` names labels that do not exist (colour); choose from local_address",
         "--collector.diskstats.device-include: `sd` cannot be together with --collector.diskstats.device-exclude",
-        "--collectors.enabled: `cpu,nope` names collectors that do not exist (nope); choose from arp, bcache",
+        "--collectors.enabled: `cpu,nope` names collectors that do not exist (nope); choose from ",
         "--web.listen-address: `nowhere` has no port",
     ] {
         assert!(text.contains(part), "{part}\nis missing in\n{text}");
@@ -200,4 +200,40 @@ fn the_health_check_tells_up_from_down() {
     let (code, text) = run(&["healthcheck", &flag]);
     assert_eq!(code, Some(1));
     assert!(text.contains("does not answer /-/healthy"), "{text}");
+}
+
+#[test]
+fn the_doctor_tells_what_is_wrong() {
+    let exporter = Exporter::start(&FIXTURES);
+    let port = exporter.address().rsplit_once(':').expect("a port").1.to_owned();
+    let doctor = |flags: &[&str]| {
+        let listen = format!("--web.listen-address=127.0.0.1:{port}");
+        let output = Command::new(BINARY)
+            .arg("doctor")
+            .arg(&listen)
+            .args(flags)
+            .current_dir(package())
+            .env_clear()
+            .envs([("NODE_NAME", "golden"), ("NODE_ID", "id"), ("TASKS", "127.0.0.1")])
+            .output()
+            .expect("the binary starts");
+        (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+    };
+    let loadavg = ["--collector.disable-defaults", "--collector.loadavg"];
+    let (code, text) = doctor(&[&FIXTURES[..], &loadavg].concat());
+    for part in [
+        "  ok       golden, in the Swarm id\n",
+        "--path.procfs=tests/fixtures/proc: ",
+        "  ok       loadavg: 3 series in ",
+        &format!("  ok       127.0.0.1:{port} is golden (golden-id)\n"),
+        "No problems.\n",
+    ] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    assert_eq!(code, Some(0), "{text}");
+    exporter.terminate();
+    let (code, text) = doctor(&[&["--path.rootfs=/no/such/root"][..], &loadavg].concat());
+    assert!(text.contains("PROBLEM  --path.rootfs=/no/such/root: No such file or directory"), "{text}");
+    assert!(text.contains(" does not answer: "), "{text}");
+    assert_eq!(code, Some(1), "{text}");
 }

@@ -19,6 +19,24 @@ is switched by `--collector.NAME` and `--no-collector.NAME`.
 |---|---|---|---|---|
 ";
 
+const SURROUNDINGS: &str = "
+## What a container's surroundings take away
+
+`node-exporter doctor`, with the exporter's flags behind it and in the place where the exporter runs, tells what of this
+applies, what each collector reads or why not, and what the other nodes of the Swarm say. Two gauges tell it to Prometheus:
+
+- `node_exporter_network_namespace{source}`: `host` where the network collectors read the host's network through
+  PID 1 of `--path.procfs`, `self` where they can only read that of the exporter.
+- `node_exporter_confined{by=\"hidepid\"}`: `/proc` is mounted with `hidepid` and hides PID 1: network and mounts are the
+  exporter's own. Mount it without, or give the exporter its `gid=` or CAP_SYS_PTRACE.
+- `node_exporter_confined{by=\"user_namespace\"}`: userns-remap or a rootless engine: our root is not the host's, so files
+  for root alone (slabinfo, rapl, DMI serial numbers) are missing. Run with `--userns=host`.
+- `node_exporter_confined{by=\"selinux\"}`: a domain like `container_t` is enforced: files below the mounted roots may be
+  refused, above all text files and sockets. Label them, or run with `--security-opt label=disable`.
+- `node_exporter_confined{by=\"apparmor\"}`: a profile like `docker-default` is enforced: tracing PID 1 and parts of `/proc`
+  and `/sys` may be refused; no default collector needs them. Else run with `--security-opt apparmor=unconfined`.
+";
+
 #[test]
 fn the_list_of_collectors_is_that_of_the_code() {
     let mut text = String::from(INTRODUCTION);
@@ -33,6 +51,7 @@ fn the_list_of_collectors_is_that_of_the_code() {
         let (about, reads) = (plain(spec.about), plain(spec.reads));
         writeln!(text, "| {} | {state} | {about} | {reads} | {flags} |", spec.name).expect("a String");
     }
+    text.push_str(SURROUNDINGS);
     assert_golden(&package().join("COLLECTORS.md"), &text);
 }
 

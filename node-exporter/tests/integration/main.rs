@@ -7,6 +7,7 @@
     reason = "what goes wrong in a test ends it, and its output is the report"
 )]
 
+mod boards;
 mod cli;
 mod documents;
 mod exporter;

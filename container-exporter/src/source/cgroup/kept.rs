@@ -1,8 +1,7 @@
 //! A kernel file that is read again and again.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use agent_core::read::Scratch;
@@ -41,25 +40,11 @@ impl Kept {
             };
         }
         let State::Open(file) = &self.state else { return None };
-        let text = scratch.read_from(FromStart { file, offset: 0 }).ok();
+        let text = scratch.read_open(file).ok();
         if !self.keep {
             self.state = State::Unopened;
         }
         text
-    }
-}
-
-/// Reads a file from its beginning, wherever others have read it to.
-struct FromStart<'a> {
-    file: &'a File,
-    offset: u64,
-}
-
-impl Read for FromStart<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, self.offset)?;
-        self.offset += count as u64;
-        Ok(count)
     }
 }
 

@@ -44,20 +44,31 @@ impl Merged {
         Ok(())
     }
 
+    /// Whether a file has a family of this name.
+    pub(super) fn has(&self, family: &str) -> bool {
+        self.entries.contains_key(family)
+    }
+
     pub(super) fn write(&self, out: &mut Exposition<'_>) {
         for Entry { family, files } in self.entries.values() {
             let origin = || format!("Metric read from {}", files.join(", "));
             let help = family.help.clone().unwrap_or_else(origin);
-            let kind = match family.kind {
-                Type::Counter => Kind::Counter,
-                Type::Gauge => Kind::Gauge,
-                Type::Untyped | Type::Summary | Type::Histogram => Kind::Untyped,
+            let (kind, whole) = match family.kind {
+                Type::Counter => (Kind::Counter, None),
+                Type::Gauge => (Kind::Gauge, None),
+                Type::Untyped => (Kind::Untyped, None),
+                Type::Summary => (Kind::Untyped, Some("summary")),
+                Type::Histogram => (Kind::Untyped, Some("histogram")),
             };
             let labels: Vec<_> = family.label_names();
             // The parts of a histogram or a summary (`_bucket`, `_sum`, `_count`) each stay in one piece.
             let names: BTreeSet<_> = family.samples.iter().map(|sample| &sample.name).collect();
-            for name in names {
-                let mut written = out.family(name, &help, kind);
+            for (index, name) in names.into_iter().enumerate() {
+                let part = whole.map(|word| {
+                    let suffix = name.strip_prefix(family.name.as_str()).unwrap_or_default();
+                    out.part_name(word, &family.name, suffix, index == 0)
+                });
+                let mut written = out.family(part.as_ref().unwrap_or(name), &help, kind);
                 for sample in family.samples.iter().filter(|sample| sample.name == *name) {
                     written.sample(&complete(sample, &labels, family.kind), sample.value);
                 }
