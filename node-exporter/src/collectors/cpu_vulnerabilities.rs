@@ -9,6 +9,7 @@ use agent_core::exposition::{Exposition, Kind};
 use agent_core::read::{KeptFile, Scratch};
 
 use crate::host::Host;
+use crate::sysfs::list;
 
 /// The first words of a file, and the state that they mean.
 const STATES: [(&str, &str); 3] =
@@ -32,11 +33,9 @@ impl CpuVulnerabilities {
     }
 
     fn read_folder(&mut self) -> Result<(), CollectError> {
-        let folder = std::fs::read_dir(&self.folder).map_err(|e| CollectError::io(&self.folder, e))?;
-        for entry in folder.flatten() {
-            if let Ok(name) = entry.file_name().into_string() {
-                self.files.insert(name, KeptFile::new(entry.path()));
-            }
+        for name in list(&self.folder)? {
+            let file = KeptFile::new(self.folder.join(&name));
+            self.files.insert(name, file);
         }
         Ok(())
     }

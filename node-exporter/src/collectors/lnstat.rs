@@ -10,6 +10,7 @@ use agent_core::read::{KeptFile, Scratch, fields, lines, text};
 use crate::host::Host;
 use crate::named::Names;
 use crate::ordinals::Ordinals;
+use crate::sysfs::list;
 
 /// The collector.
 #[derive(Debug)]
@@ -40,13 +41,13 @@ impl Lnstat {
 
     /// Reads all files; they come and go with kernel modules.
     fn read_files(&mut self) -> Result<(), CollectError> {
-        let folder = std::fs::read_dir(&self.folder).map_err(|e| CollectError::io(&self.folder, e))?;
+        let names = list(&self.folder)?;
         for file in self.files.values_mut() {
             file.seen = false;
         }
-        for entry in folder.flatten() {
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let file = self.files.entry(name).or_insert_with(|| Subsystem::new(entry.path()));
+        for name in names {
+            let path = self.folder.join(&name);
+            let file = self.files.entry(name).or_insert_with(|| Subsystem::new(path));
             file.seen = file.file.read(&mut file.scratch).is_ok();
         }
         self.files.retain(|_, file| file.seen);

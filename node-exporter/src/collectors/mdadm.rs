@@ -2,7 +2,6 @@
 
 mod mdstat;
 
-use std::fs;
 use std::path::PathBuf;
 
 use agent_core::collector::{CollectError, Collector};
@@ -11,6 +10,7 @@ use agent_core::read::{KeptFile, Scratch, fields, parse_u64};
 
 use self::mdstat::{Array, State, parse};
 use crate::host::{Host, read};
+use crate::sysfs::list;
 use crate::table::{Column, write_devices};
 
 const COLUMNS: &[Column<Numbers>] = &[
@@ -57,11 +57,8 @@ impl Mdadm {
 
     /// Arrays below `/sys/block`; few machines have any and none has many, so nothing is kept.
     fn read_attributes(&mut self) -> Vec<(String, Attributes)> {
-        let Ok(entries) = fs::read_dir(&self.block) else { return Vec::new() };
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut names: Vec<_> = names.filter(|name| name.starts_with("md")).collect();
-        names.sort();
-        let arrays = names.into_iter().map(|name| {
+        let Ok(names) = list(&self.block) else { return Vec::new() };
+        let arrays = names.into_iter().filter(|name| name.starts_with("md")).map(|name| {
             let folder = self.block.join(&name).join("md");
             let mut read = |file| {
                 // During a reshape the old number follows in brackets.

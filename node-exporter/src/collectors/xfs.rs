@@ -1,6 +1,5 @@
 //! `xfs`: what the XFS file systems have done (`/sys/fs/xfs/*/stats/stats`).
 
-use std::fs;
 use std::path::PathBuf;
 
 use agent_core::collector::{CollectError, Collector};
@@ -8,6 +7,7 @@ use agent_core::exposition::{Exposition, Kind};
 use agent_core::read::{Scratch, fields, lines, parse_u64};
 
 use crate::host::Host;
+use crate::sysfs::list;
 
 /// A counter: the word its line begins with, its place after the word, name and HELP.
 type Counter = (&'static [u8], usize, &'static str, &'static str);
@@ -71,16 +71,14 @@ impl Xfs {
     }
 
     fn read_all(&mut self) -> Result<Vec<(String, Numbers)>, CollectError> {
-        let entries = fs::read_dir(&self.folder).map_err(|error| CollectError::io(&self.folder, error))?;
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut all: Vec<_> = names
+        let all = list(&self.folder)?
+            .into_iter()
             .filter_map(|name| {
                 // The folder has a file of the sums over all file systems too, one level higher.
                 let content = self.scratch.read(&self.folder.join(&name).join("stats/stats")).ok()?;
                 Some((name, parse(content)))
             })
             .collect();
-        all.sort();
         Ok(all)
     }
 }
