@@ -290,7 +290,7 @@ fn write_value(encoder: &mut MetricEncoder<'_>, style: SampleStyle, value: Value
 }
 
 fn escape_help(help: &str) -> Cow<'_, str> {
-    if help.contains(['\\', '\n']) {
+    if memchr::memchr2(b'\\', b'\n', help.as_bytes()).is_some() {
         Cow::Owned(help.replace('\\', "\\\\").replace('\n', "\\n"))
     } else {
         Cow::Borrowed(help)

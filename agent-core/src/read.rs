@@ -7,6 +7,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use memchr::memchr;
+
 /// A buffer that keeps its memory between reads.
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -22,10 +24,10 @@ impl Scratch {
 
     /// The rest of anything readable.
     pub fn read_from(&mut self, mut source: impl Read) -> io::Result<&[u8]> {
-        /// More than almost every kernel file, so that one read call is the rule.
-        const FIRST: usize = 16 * 1024;
+        /// What the kernel gives at once of most files. Longer ones make the buffer grow, once.
+        const FIRST: usize = 4096;
         if self.buffer.is_empty() {
-            self.buffer.resize(FIRST, 0);
+            self.buffer = vec![0; FIRST];
         }
         self.filled = 0;
         loop {
@@ -101,13 +103,53 @@ impl Read for FromStart<'_> {
 }
 
 /// The lines of a text without their ends; an unfinished last line counts.
-pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+pub fn lines(text: &[u8]) -> Lines<'_> {
+    Lines { rest: text }
+}
+
+/// What [`lines`] gives. Not generic, so it is compiled here, for speed, wherever it is used.
+#[derive(Debug, Clone)]
+pub struct Lines<'t> {
+    rest: &'t [u8],
+}
+
+impl<'t> Iterator for Lines<'t> {
+    type Item = &'t [u8];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.rest.is_empty() {
+            let end = memchr(b'\n', self.rest).unwrap_or(self.rest.len());
+            let line = self.rest.get(..end)?;
+            self.rest = self.rest.get(end + 1..).unwrap_or_default();
+            if !line.is_empty() {
+                return Some(line);
+            }
+        }
+        None
+    }
 }
 
 /// The fields of a line, separated by any number of blanks and tabs.
-pub fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty())
+pub fn fields(line: &[u8]) -> Fields<'_> {
+    Fields { rest: line }
+}
+
+/// What [`fields`] gives.
+#[derive(Debug, Clone)]
+pub struct Fields<'t> {
+    rest: &'t [u8],
+}
+
+impl<'t> Iterator for Fields<'t> {
+    type Item = &'t [u8];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.rest.iter().position(|byte| !byte.is_ascii_whitespace())?;
+        let field = self.rest.get(start..)?;
+        let end = field.iter().position(u8::is_ascii_whitespace).unwrap_or(field.len());
+        self.rest = field.get(end..).unwrap_or_default();
+        field.get(..end)
+    }
 }
 
 /// A decimal number without sign.

@@ -1,5 +1,6 @@
 //! `dmi`: what the firmware says of the machine, from `/sys/class/dmi/id`. Serial numbers are for root only.
 
+use std::fs;
 use std::path::PathBuf;
 
 use agent_core::collector::{CollectError, Collector};
@@ -47,6 +48,8 @@ impl Dmi {
     }
 
     fn read_labels(&self) -> Result<LabelBlock, CollectError> {
+        // Without firmware that tells anything there would be twenty files to miss in each scrape.
+        fs::metadata(&self.folder).map_err(|error| CollectError::io(&self.folder, error))?;
         let mut sysfs = Sysfs::opening();
         let labels = LABELS.iter().filter_map(|label| {
             let file = if *label == SYSTEM_VENDOR { "sys_vendor" } else { label };
