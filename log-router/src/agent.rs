@@ -9,7 +9,6 @@ use agent_core::collector::{CollectorSet, Entry};
 use agent_core::docker::watch;
 use agent_core::entry::{Agent, Context, Environment};
 use agent_core::error::{ConfigErrors, RunError};
-use agent_core::prometheus::registry::Registry;
 use agent_core::server::{Route as Endpoint, reply};
 use agent_core::service::{Readiness, Service};
 use agent_core::shutdown::CancellationToken;
@@ -70,7 +69,7 @@ impl Agent for LogRouter {
             warn!("there are no routes: give URIs as an argument or in ROUTE_URIS");
         }
         let readiness = Readiness::default();
-        let mut registry = Registry::default();
+        let mut registry = context.common.registry();
         let metrics = Metrics::register(&mut registry);
         let state = open_state(config.state_path.as_deref())?;
         let containers = watch_containers(&config, &context, &readiness);

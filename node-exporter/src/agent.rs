@@ -1,6 +1,5 @@
 //! The program: its flags, what they mean, and how it is put together.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +9,6 @@ use agent_core::collector::{CollectorSet, Entry};
 use agent_core::entry::{Agent, Context, Environment, Subcommand};
 use agent_core::error::{ConfigError, ConfigErrors, RunError};
 use agent_core::identity::{Identity, Places, SharedIdentity};
-use agent_core::prometheus::registry::Registry;
 use agent_core::service::{Readiness, Service};
 use clap::builder::BoolishValueParser;
 use clap::{ArgMatches, Args, Command};
@@ -137,9 +135,7 @@ impl Agent for NodeExporter {
         }
         let host = Host::new(config.roots, identity.clone());
         surroundings::report(&host, &places);
-        let labels =
-            context.common.labels.iter().map(|(k, v)| (Cow::Owned(k.clone()), Cow::Owned(v.clone())));
-        let mut registry = Registry::with_labels(labels);
+        let mut registry = context.common.registry();
         build_info::register(&mut registry, Self::VERSION);
         Confinement::read(Path::new("/proc/self"), &host).register(&mut registry, host.network);
         let collectors = collector_set(config.chosen, config.disabled, &host);

@@ -63,6 +63,23 @@ fn assert_promtool_takes(text: &str) {
 }
 
 #[test]
+fn a_given_label_is_on_every_series() {
+    let state = tempfile::tempdir().expect("a folder");
+    let state = format!("--state.path={}", state.path().display());
+    let no_engine = "--docker=unix:///nonexistent/docker.sock";
+    for (name, arguments) in [
+        ("node-exporter", &[][..]),
+        ("container-exporter", &[no_engine]),
+        ("log-router", &[no_engine, &state, "syslog+tcp://127.0.0.1:9"]),
+    ] {
+        let agent = Agent::start(name, &[&["--label=dc=eu"], arguments].concat(), &[]);
+        for line in agent.metrics().lines().filter(|line| !line.starts_with('#')) {
+            assert!(line.contains("{dc=\"eu\""), "{name}: {line}");
+        }
+    }
+}
+
+#[test]
 fn an_agent_ends_at_once_and_its_health_can_be_asked() {
     for mut agent in agents() {
         let binary = std::fs::read_link(format!("/proc/{}/exe", agent.pid())).expect("a running agent");
