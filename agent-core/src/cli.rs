@@ -64,6 +64,21 @@ pub struct Common {
     pub node_meta: bool,
 }
 
+#[cfg(test)]
+impl Common {
+    /// What no flags at all mean.
+    pub(crate) fn for_tests() -> Self {
+        use clap::FromArgMatches;
+        let matches = CommonArgs::augment_args(clap::Command::new("agent")).get_matches_from(["agent"]);
+        let defaults = CommonDefaults {
+            listen: "127.0.0.1:0".to_owned(),
+            listen_origin: "default",
+            node_meta: true,
+        };
+        CommonArgs::from_arg_matches(&matches).unwrap().check(&defaults).unwrap()
+    }
+}
+
 impl Common {
     /// A registry for what the agent counts itself, with the labels that every series carries.
     pub fn registry(&self) -> Registry {

@@ -1,6 +1,8 @@
 //! The contract of everything that is collected during a scrape.
 
+mod entry;
 mod filter;
+mod pass;
 mod set;
 
 use std::path::PathBuf;
@@ -10,7 +12,10 @@ use thiserror::Error;
 use crate::exposition::Exposition;
 
 pub use filter::{Filter, FilterError};
-pub use set::{CollectorSet, Entry};
+pub use entry::Entry;
+pub use set::CollectorSet;
+pub(crate) use pass::Ticket;
+pub(crate) use set::Bench;
 
 /// One group of metrics with a name that users know, read at scrape time.
 ///

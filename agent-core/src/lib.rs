@@ -16,6 +16,7 @@ pub mod identity;
 mod limits;
 mod logging;
 pub mod read;
+mod scrape;
 pub mod self_metrics;
 pub mod server;
 pub mod service;

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 
-use crate::collector::{CollectError, Collector};
-use crate::exposition::{Exposition, Format, Source, render};
+use crate::collector::{Bench, CollectError, Collector, CollectorSet, Filter};
+use crate::exposition::{Exposition, Format, Source, Writer, render};
 
 /// A folder that stands for `/`, `/proc` or `/sys`, removed at the end of the test.
 #[derive(Debug)]
@@ -70,4 +70,20 @@ pub fn collect_as(format: Format, collector: impl Collector + 'static) -> (Strin
     render(&mut text, format, &[], exposed, &Registry::default());
     let error = source.0.lock().unwrap_or_else(PoisonError::into_inner).1.take();
     (text, error)
+}
+
+/// What one scrape of a whole set gives, its own rows included, on this thread and without a deadline.
+pub fn scrape(set: &Arc<CollectorSet>, filter: &Filter, format: Format) -> String {
+    set.run(set.begin(filter), &mut Bench::default(), format, &[]);
+    let mut text = set.text();
+    Writer::new(format, &[], Arc::new(Rows(Arc::clone(set)))).append(&mut text);
+    text
+}
+
+struct Rows(Arc<CollectorSet>);
+
+impl Source for Rows {
+    fn expose(&self, out: &mut Exposition<'_>) {
+        self.0.write_rows(out);
+    }
 }

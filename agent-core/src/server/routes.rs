@@ -20,7 +20,8 @@ use crate::cli::Common;
 use crate::collector::Filter;
 use crate::exposition::Format;
 use crate::identity::SharedIdentity;
-use crate::service::{Readiness, Scraper};
+use crate::scrape::{ScrapeError, Scraper, Wish, budget};
+use crate::service::Readiness;
 
 /// The body of an answer: whole or streamed.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -66,6 +67,8 @@ pub fn reply(status: StatusCode, content_type: &'static str, body: impl Into<Byt
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
+/// How long Prometheus waits for the answer.
+const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 const HTML: &str = "text/html; charset=utf-8";
 
 /// Everything that is needed to answer.
@@ -130,7 +133,7 @@ impl App {
     }
 
     async fn metrics(&self, query: Option<&str>, headers: &HeaderMap) -> Response<Body> {
-        let _permit = match &self.scrapes {
+        let permit = match &self.scrapes {
             None => None,
             Some((semaphore, limit)) => {
                 let Ok(permit) = Arc::clone(semaphore).try_acquire_owned() else {
@@ -140,19 +143,25 @@ impl App {
                 Some(permit)
             }
         };
+        let filter = match Filter::parse(query).map_err(|e| e.to_string()) {
+            Ok(filter) => filter,
+            Err(text) => return reply(StatusCode::BAD_REQUEST, TEXT, text),
+        };
+        if let Err(text) = self.scraper.check(&filter) {
+            return reply(StatusCode::BAD_REQUEST, TEXT, text);
+        }
         let format = Format::negotiate(text_of(headers, &ACCEPT));
         let compress = text_of(headers, &ACCEPT_ENCODING).is_some_and(accepts_gzip);
-        let scraper = Arc::clone(&self.scraper);
-        let filter = match Filter::parse(query) {
-            Ok(filter) => filter,
-            Err(error) => return reply(StatusCode::BAD_REQUEST, TEXT, error.to_string()),
-        };
-        let work = move || {
-            scraper.check(&filter)?;
-            Ok::<_, String>(scraper.scrape(filter, format, compress))
-        };
-        match tokio::task::spawn_blocking(work).await {
-            Ok(Ok(body)) => {
+        let wish = Wish { filter, format, compress, budget: budget(text_of(headers, &SCRAPE_TIMEOUT)) };
+        let scrape = Arc::clone(&self.scraper).scrape(wish);
+        // A task of its own: a client that goes away must not leave the collectors half-way.
+        let task = tokio::spawn(async move {
+            let answer = scrape.await;
+            drop(permit);
+            answer
+        });
+        match task.await.unwrap_or_else(|error| Err(ScrapeError::Failed(error))) {
+            Ok(body) => {
                 let mut response = reply(StatusCode::OK, format.content_type(), body);
                 response.headers_mut().insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
                 if compress {
@@ -160,10 +169,10 @@ impl App {
                 }
                 response
             }
-            Ok(Err(text)) => reply(StatusCode::BAD_REQUEST, TEXT, text),
-            Err(error) => {
-                reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("the scrape failed: {error}\n"))
+            Err(error @ ScrapeError::Busy) => {
+                reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{error}\n"))
             }
+            Err(error) => reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
         }
     }
 }
