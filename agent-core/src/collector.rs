@@ -11,11 +11,11 @@ use thiserror::Error;
 
 use crate::exposition::Exposition;
 
-pub use filter::{Filter, FilterError};
 pub use entry::Entry;
-pub use set::CollectorSet;
+pub use filter::{Filter, FilterError};
 pub(crate) use pass::Ticket;
 pub(crate) use set::Bench;
+pub use set::CollectorSet;
 
 /// One group of metrics with a name that users know, read at scrape time.
 ///

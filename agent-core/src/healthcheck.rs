@@ -1,4 +1,9 @@
 //! `<agent> healthcheck`: asks the running agent's `/-/healthy`, for images without a shell.
+//!
+//! Whether the agent speaks TLS shows in its answer, so that one health check in an image fits every configuration;
+//! `--web.config.file` is taken so that the agent's own arguments may be given, but not read.
+
+mod tls;
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -13,6 +18,12 @@ use crate::entry::{EXIT_RUN, EXIT_USAGE, complain};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 const ADDRESS: &str = "web.listen-address";
+const WEB_CONFIG: &str = "web.config.file";
+const REQUEST: &[u8] = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+/// More than the answer is not read.
+const MOST: u64 = 4096;
+/// The first byte of an alert: what a TLS server says to plain HTTP.
+const ALERT: u8 = 21;
 
 pub(crate) fn run(
     agent: &'static str,
@@ -22,7 +33,8 @@ pub(crate) fn run(
     let address = Arg::new(ADDRESS).long(ADDRESS).value_name("ADDRESS:PORT");
     let command = Command::new("healthcheck")
         .about(format!("Exits with 0 when the running {agent} answers"))
-        .arg(address.help("The address the agent was told to listen on"));
+        .arg(address.help("The address the agent was told to listen on"))
+        .arg(Arg::new(WEB_CONFIG).long(WEB_CONFIG).value_name("FILE").help("Not needed: TLS is noticed"));
     let matches = match command.try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => error.exit(),
@@ -45,18 +57,32 @@ pub(crate) fn run(
     }
 }
 
-fn ask(address: &ListenAddress) -> io::Result<()> {
+pub(crate) fn ask(address: &ListenAddress) -> io::Result<()> {
     let host = match address.host.as_str() {
         "" | "0.0.0.0" | "::" => "127.0.0.1",
         host => host,
     };
     let target = (host, address.port).to_socket_addrs()?.next();
     let target = target.ok_or_else(|| io::Error::other(format!("{host} has no address")))?;
-    let mut stream = TcpStream::connect_timeout(&target, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let connect = || -> io::Result<TcpStream> {
+        let stream = TcpStream::connect_timeout(&target, TIMEOUT)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
+        Ok(stream)
+    };
     let mut answer = Vec::new();
-    stream.take(4096).read_to_end(&mut answer)?;
+    let mut stream = connect()?;
+    stream.write_all(REQUEST)?;
+    // A server that closes in the middle may have said enough.
+    let read = stream.take(MOST).read_to_end(&mut answer);
+    if answer.first() == Some(&ALERT) {
+        match tls::ask(connect()?, REQUEST, MOST)? {
+            Some(over_tls) => answer = over_tls,
+            None => return Ok(()),
+        }
+    } else if answer.is_empty() {
+        read?;
+    }
     if answer.starts_with(b"HTTP/1.1 200 ") {
         Ok(())
     } else {

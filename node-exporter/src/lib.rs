@@ -6,7 +6,6 @@
 mod agent;
 mod build_info;
 pub mod collectors;
-pub mod duration;
 pub mod filter;
 pub mod flags;
 pub mod host;

@@ -151,8 +151,7 @@ impl CollectorSet {
             Kind::Gauge,
         );
         for entry in wanted() {
-            success
-                .sample(&[("collector", entry.name)], entry.progress == Progress::Done(Outcome::Success));
+            success.sample(&[("collector", entry.name)], entry.progress == Progress::Done(Outcome::Success));
         }
         let mut timeout =
             out.family(&self.timeout_name, "Whether a collector was too late for this scrape.", Kind::Gauge);

@@ -11,11 +11,14 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY,
+    WWW_AUTHENTICATE,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 
+use super::HEALTHY;
 use super::landing::Landing;
+use super::web::{Verdict, Web};
 use crate::cli::Common;
 use crate::collector::Filter;
 use crate::exposition::Format;
@@ -80,6 +83,7 @@ pub struct App {
     landing: Landing,
     routes: Vec<Route>,
     telemetry_path: String,
+    web: Option<Arc<Web>>,
     /// Scrapes that run or wait; `None` is unlimited.
     scrapes: Option<(Arc<Semaphore>, usize)>,
 }
@@ -100,15 +104,37 @@ impl App {
             landing,
             routes,
             telemetry_path: common.telemetry_path.clone(),
+            web: common.web.clone(),
             scrapes: common.max_requests.map(|n| (Arc::new(Semaphore::new(n)), n)),
         }
     }
 
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let head = request.method() == Method::HEAD;
-        let mut response = self.route(request).await;
+        let mut response = match &self.web {
+            None => self.route(request).await,
+            Some(web) => self.guarded(web, request).await,
+        };
         if head {
             *response.body_mut() = Full::default().boxed_unsync();
+        }
+        response
+    }
+
+    /// The same behind a web configuration: who may ask, and what goes with every answer.
+    async fn guarded(&self, web: &Web, request: Request<Incoming>) -> Response<Body> {
+        let loaded = web.current();
+        let mut response = match web.judge(&loaded, request.uri().path(), request.headers()).await {
+            Verdict::Admitted => self.route(request).await,
+            Verdict::TooMany => reply(StatusCode::TOO_MANY_REQUESTS, TEXT, "Too Many Requests\n"),
+            Verdict::Unauthorized => {
+                let mut response = reply(StatusCode::UNAUTHORIZED, TEXT, "Unauthorized\n");
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+                response
+            }
+        };
+        for (name, value) in &loaded.headers {
+            response.headers_mut().insert(name, value.clone());
         }
         response
     }
@@ -122,7 +148,7 @@ impl App {
             return (route.handler)(request).await;
         }
         match path {
-            "/-/healthy" => reply(StatusCode::OK, TEXT, "healthy\n"),
+            HEALTHY => reply(StatusCode::OK, TEXT, "healthy\n"),
             "/-/ready" => match self.readiness.reasons() {
                 reasons if reasons.is_empty() => reply(StatusCode::OK, TEXT, "ready\n"),
                 reasons => reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, reasons.join("\n") + "\n"),
