@@ -18,7 +18,7 @@ pub struct CommonArgs {
     #[arg(long = "web.listen-address", value_name = "ADDRESS:PORT")]
     pub listen_addresses: Vec<String>,
 
-    /// Take the sockets that systemd hands over (LISTEN_FDS) instead of listening on addresses
+    /// Take the sockets that systemd hands over (`LISTEN_FDS`) instead of listening on addresses
     #[arg(long = "web.systemd-socket", overrides_with = "no_systemd_socket")]
     pub systemd_socket: bool,
 

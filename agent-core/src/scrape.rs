@@ -28,7 +28,7 @@ pub(crate) fn budget(header: Option<&str>) -> Duration {
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .filter(|timeout| !timeout.is_zero())
         .map_or(DEFAULT_TIMEOUT, |timeout| timeout.min(LONGEST_TIMEOUT));
-    timeout - MARGIN.min(timeout / 5)
+    timeout.saturating_sub(MARGIN.min(timeout / 5))
 }
 
 /// What a request asks for.

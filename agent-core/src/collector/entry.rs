@@ -42,6 +42,9 @@ pub(super) enum Outcome {
     Failed,
 }
 
+/// How a run ended and how long it took.
+pub(super) type Run = (Outcome, Duration);
+
 impl Entry {
     /// `build` is called at once, and again after a panic.
     pub fn new(name: &'static str, build: impl Fn() -> Box<dyn Collector> + Send + 'static) -> Self {
@@ -86,7 +89,7 @@ pub(super) struct Runner {
 
 impl Runner {
     /// Runs it once; errors and panics stay here.
-    pub(super) fn run(&mut self, out: &mut Exposition<'_>) -> (Outcome, Duration) {
+    pub(super) fn run(&mut self, out: &mut Exposition<'_>) -> Run {
         let started = Instant::now();
         let result = catch_unwind(AssertUnwindSafe(|| self.collector.collect(out)));
         let took = started.elapsed();

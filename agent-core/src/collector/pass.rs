@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Filter;
-use super::entry::{Entry, Outcome, Progress, Runner};
+use super::entry::{Entry, Progress, Run, Runner};
 
 /// With less than this left nothing new is begun.
 const LAST_MOMENT: Duration = Duration::from_millis(50);
@@ -81,7 +81,7 @@ impl Pass {
         ticket: Ticket,
         index: usize,
         runner: Runner,
-        (outcome, took): (Outcome, Duration),
+        (outcome, took): Run,
         text: &str,
     ) -> Result<(), Late> {
         let current = self.is_current(ticket);

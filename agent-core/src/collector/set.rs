@@ -9,11 +9,11 @@
 //! ever, its collector is away and later scrapes pass it by: there is never more than one run of each.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::{info, warn};
 
-use super::entry::{Entry, Outcome, Progress, Runner};
+use super::entry::{Entry, Outcome, Progress, Run, Runner};
 use super::pass::{Late, Pass, Ticket};
 use super::{Filter, FilterError};
 use crate::exposition::{Exposition, Format, Kind, Source, Writer};
@@ -170,14 +170,14 @@ pub(crate) struct Bench {
 
 /// Where the collector at work lies for the encoder, which takes nothing borrowed.
 #[derive(Default)]
-struct Desk(Mutex<(Option<Runner>, Option<(Outcome, Duration)>)>);
+struct Desk(Mutex<(Option<Runner>, Option<Run>)>);
 
 impl Desk {
     fn put(&self, runner: Runner) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (Some(runner), None);
     }
 
-    fn take(&self) -> Option<(Runner, (Outcome, Duration))> {
+    fn take(&self) -> Option<(Runner, Run)> {
         let (runner, run) = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         runner.zip(run)
     }

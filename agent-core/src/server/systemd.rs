@@ -24,16 +24,12 @@ pub(super) fn listeners() -> Result<Vec<Listener>, RunError> {
 fn take(handed: &mut ListenFd, index: usize) -> io::Result<Listener> {
     let gone = || io::Error::other(format!("descriptor {index} is not there"));
     // A socket of another kind stays where it is and can be asked for again.
-    match handed.take_tcp_listener(index) {
-        Ok(listener) => {
-            let listener = listener.ok_or_else(gone)?;
-            listener.set_nonblocking(true)?;
-            TcpListener::from_std(listener).map(Listener::Tcp)
-        }
-        Err(_) => {
-            let listener = handed.take_unix_listener(index)?.ok_or_else(gone)?;
-            listener.set_nonblocking(true)?;
-            UnixListener::from_std(listener).map(Listener::Unix)
-        }
+    if let Ok(listener) = handed.take_tcp_listener(index) {
+        let listener = listener.ok_or_else(gone)?;
+        listener.set_nonblocking(true)?;
+        return TcpListener::from_std(listener).map(Listener::Tcp);
     }
+    let listener = handed.take_unix_listener(index)?.ok_or_else(gone)?;
+    listener.set_nonblocking(true)?;
+    UnixListener::from_std(listener).map(Listener::Unix)
 }

@@ -92,7 +92,7 @@ impl Web {
         let stamps = vec![Stamp::of(path)];
         let good = Loaded::read(path)?;
         let state = State {
-            stamps: stamps_of(stamps, &good.files),
+            stamps: stamps_of(&stamps, &good.files),
             good: Arc::new(good),
             looked: Instant::now(),
             bad: None,
@@ -136,7 +136,7 @@ impl Web {
                 {
                     loaded.limiter = Some(old.carry_on());
                 }
-                state.stamps = stamps_of(stamps, &loaded.files);
+                state.stamps = stamps_of(&stamps, &loaded.files);
                 info!(file = %self.path.display(), "the web configuration was read again");
                 if loaded.notices != state.good.notices {
                     loaded.report_notices();
@@ -172,7 +172,7 @@ impl Web {
 }
 
 /// Stamps of the files that are named now: those that were taken already, and new ones.
-fn stamps_of(taken: Vec<Stamp>, files: &[PathBuf]) -> Vec<Stamp> {
+fn stamps_of(taken: &[Stamp], files: &[PathBuf]) -> Vec<Stamp> {
     let stamp =
         |file: &PathBuf| taken.iter().find(|t| t.0 == *file).cloned().unwrap_or_else(|| Stamp::of(file));
     files.iter().map(stamp).collect()

@@ -108,8 +108,15 @@ pub(super) fn suites(chosen: Option<&[&str]>) -> Vec<SupportedCipherSuite> {
     newest.chain(older).copied().collect()
 }
 
-/// A key exchange group: the inner `None` is one that Go has and the library has not.
-pub(super) fn group(name: &str) -> Option<Option<NamedGroup>> {
+/// A key exchange group.
+pub(super) enum Group {
+    Ours(NamedGroup),
+    /// Go has it and the library has not.
+    Foreign,
+}
+
+/// A key exchange group by Go's name.
+pub(super) fn group(name: &str) -> Option<Group> {
     let group = match name {
         "CurveP256" => NamedGroup::secp256r1,
         "CurveP384" => NamedGroup::secp384r1,
@@ -118,5 +125,6 @@ pub(super) fn group(name: &str) -> Option<Option<NamedGroup>> {
         "X25519MLKEM768" => NamedGroup::X25519MLKEM768,
         _ => return None,
     };
-    Some(ALL_KX_GROUPS.iter().map(|known| known.name()).find(|known| *known == group))
+    let ours = ALL_KX_GROUPS.iter().any(|known| known.name() == group);
+    Some(if ours { Group::Ours(group) } else { Group::Foreign })
 }

@@ -36,10 +36,7 @@ impl TlsSettings {
             Some(ca) => errors.take(roots(ca)),
             None => Some(RootCertStore::empty()),
         };
-        let (chain, key, ca) = match (chain, key, ca) {
-            (Some(chain), Some(key), Some(ca)) => (chain, key, ca),
-            _ => return errors.finish(None),
-        };
+        let (Some(chain), Some(key), Some(ca)) = (chain, key, ca) else { return errors.finish(None) };
         let provider = Arc::new(self.provider());
         let wrong = |origin: &str, error: rustls::Error| {
             let expected = "check the certificate, its key and the other TLS settings";
