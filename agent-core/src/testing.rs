@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 
 use crate::collector::{Bench, CollectError, Collector, CollectorSet, Filter};
-use crate::exposition::{Exposition, Format, Source, Writer, render};
+use crate::exposition::{Exposition, Format, Source, Writer, render, write_own};
 
 /// A folder that stands for `/`, `/proc` or `/sys`, removed at the end of the test.
 #[derive(Debug)]
@@ -77,6 +77,7 @@ pub fn scrape(set: &Arc<CollectorSet>, filter: &Filter, format: Format) -> Strin
     set.run(set.begin(filter), &mut Bench::default(), format, &[]);
     let mut text = set.text();
     Writer::new(format, &[], Arc::new(Rows(Arc::clone(set)))).append(&mut text);
+    write_own(&mut text, format, &Registry::default());
     text
 }
 

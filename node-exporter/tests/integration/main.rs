@@ -12,3 +12,4 @@ mod documents;
 mod exporter;
 mod golden;
 mod promtool;
+mod web;
