@@ -8,6 +8,7 @@ mod clients;
 mod file;
 mod names;
 mod rate;
+mod san;
 mod secret;
 mod tls;
 mod users;

@@ -1,6 +1,5 @@
 //! Certificates of clients, checked as Go's five policies say.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
@@ -8,8 +7,8 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::san::names;
 
 /// Takes any certificate whose key the client has; nobody vouches for it.
 #[derive(Debug)]
@@ -111,43 +110,5 @@ impl ClientCertVerifier for Named {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.inner.supported_verify_schemes()
-    }
-}
-
-/// A certificate's alternative names as the original compares them: DNS, e-mail, URI, IP; none where it is odd.
-fn names(certificate: &[u8]) -> Vec<String> {
-    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return Vec::new() };
-    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
-    let name = |name: &GeneralName<'_>| match name {
-        GeneralName::DNSName(text) | GeneralName::RFC822Name(text) | GeneralName::URI(text) => {
-            Some((*text).to_owned())
-        }
-        GeneralName::IPAddress(bytes) => <[u8; 4]>::try_from(*bytes)
-            .map(IpAddr::from)
-            .or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from))
-            .map(|address| address.to_string())
-            .ok(),
-        _ => None,
-    };
-    extension.value.general_names.iter().filter_map(name).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn names_of_every_kind() {
-        let given = ["a.example", "10.0.0.1", "::1"];
-        let made = rcgen::generate_simple_self_signed(given.map(str::to_owned)).unwrap();
-        assert_eq!(names(made.cert.der()), given);
-    }
-
-    proptest! {
-        #[test]
-        fn odd_certificates_have_no_names(bytes: Vec<u8>) {
-            prop_assert!(names(&bytes).is_empty());
-        }
     }
 }
