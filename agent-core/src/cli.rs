@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use prometheus_client::registry::Registry;
 use tracing::Level;
 
 use crate::error::{ConfigError, ConfigErrors};
+use crate::server::Web;
 
 /// Flags of every agent.
 #[derive(Debug, Clone, Args)]
@@ -15,6 +17,19 @@ pub struct CommonArgs {
     /// Address to serve metrics on; may be given several times [default: the port of the original]
     #[arg(long = "web.listen-address", value_name = "ADDRESS:PORT")]
     pub listen_addresses: Vec<String>,
+
+    /// Take the sockets that systemd hands over (`LISTEN_FDS`) instead of listening on addresses
+    #[arg(long = "web.systemd-socket", overrides_with = "no_systemd_socket")]
+    pub systemd_socket: bool,
+
+    /// The opposite of --web.systemd-socket, which is the default
+    #[arg(long = "no-web.systemd-socket", hide = true)]
+    pub no_systemd_socket: bool,
+
+    /// File with TLS, users, headers and a rate limit, in the format of Prometheus' exporter-toolkit;
+    /// read again when it changes
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub web_config_file: Option<PathBuf>,
 
     /// Path of the metrics
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
@@ -60,6 +75,10 @@ pub struct CommonArgs {
 pub struct Common {
     /// Where to listen; at least one address.
     pub listen: Vec<ListenAddress>,
+    /// Whether systemd hands over the sockets; nothing else is listened on then.
+    pub systemd_socket: bool,
+    /// TLS, users and the like.
+    pub web: Option<Arc<Web>>,
     /// Path of the metrics, with its leading slash.
     pub telemetry_path: String,
     /// Concurrent scrapes; `None` is unlimited.
@@ -74,6 +93,18 @@ pub struct Common {
     pub labels: Vec<(String, String)>,
     /// Whether `node_meta` and `host` are exported.
     pub node_meta: bool,
+}
+
+#[cfg(test)]
+impl Common {
+    /// What no flags at all mean.
+    pub(crate) fn for_tests() -> Self {
+        use clap::FromArgMatches;
+        let matches = CommonArgs::augment_args(clap::Command::new("agent")).get_matches_from(["agent"]);
+        let defaults =
+            CommonDefaults { listen: "127.0.0.1:0".to_owned(), listen_origin: "default", node_meta: true };
+        CommonArgs::from_arg_matches(&matches).unwrap().check(&defaults).unwrap()
+    }
 }
 
 impl Common {
@@ -144,6 +175,9 @@ impl CommonArgs {
                 "begin it with a slash, for example /metrics",
             ));
         }
+        // An empty path is none, as in the original.
+        let web_config_file = self.web_config_file.as_deref().filter(|path| !path.as_os_str().is_empty());
+        let web = web_config_file.and_then(|path| Web::load(path).map_err(|e| errors.extend(e)).ok());
         let max_requests = errors.take(parse_number("--web.max-requests", &self.max_requests));
         let max_connections = errors.take(parse_number("--web.max-connections", &self.max_connections));
         let disable = self.disable_exporter_metrics.as_deref();
@@ -162,6 +196,8 @@ impl CommonArgs {
         let common = || {
             Some(Common {
                 listen,
+                systemd_socket: self.systemd_socket,
+                web: web.map(Arc::new),
                 telemetry_path: self.telemetry_path.clone(),
                 max_requests: max_requests.map(|n| (n > 0).then_some(n))?,
                 exporter_metrics: !disable?,
@@ -283,6 +319,9 @@ mod tests {
     fn args() -> CommonArgs {
         CommonArgs {
             listen_addresses: Vec::new(),
+            systemd_socket: false,
+            no_systemd_socket: false,
+            web_config_file: None,
             telemetry_path: "/metrics".to_owned(),
             max_requests: "40".to_owned(),
             disable_exporter_metrics: None,

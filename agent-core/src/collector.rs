@@ -1,7 +1,9 @@
 //! The contract of everything that is collected during a scrape.
 
+mod entry;
 mod filter;
 mod once;
+mod pass;
 mod set;
 
 use std::path::PathBuf;
@@ -10,9 +12,12 @@ use thiserror::Error;
 
 use crate::exposition::Exposition;
 
+pub use entry::Entry;
 pub use filter::{Filter, FilterError};
 pub use once::once;
-pub use set::{CollectorSet, Entry};
+pub(crate) use pass::Ticket;
+pub(crate) use set::Bench;
+pub use set::CollectorSet;
 
 /// One group of metrics with a name that users know, read at scrape time.
 ///

@@ -179,7 +179,8 @@ fn start<A: Agent>(config: A::Config, mut context: Context) -> ExitCode {
     limits::raise_open_files();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(16)
+        // Threads are started when needed; collectors that hang keep theirs, so there are more than collectors.
+        .max_blocking_threads(256)
         .thread_keep_alive(Duration::from_mins(1))
         .build();
     let runtime = match runtime {

@@ -104,6 +104,9 @@ pub enum RunError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// systemd hands over no socket, or one that HTTP cannot be served on.
+    #[error("cannot take sockets from systemd (--web.systemd-socket): {0}")]
+    Systemd(String),
     /// Anything an agent cannot work without.
     #[error("{0}")]
     Other(String),

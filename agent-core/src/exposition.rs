@@ -6,6 +6,7 @@
 //! adds samples; what differs between the two formats is decided here. Nothing is allocated per series.
 
 mod labels;
+mod render;
 mod repeat;
 mod text;
 
@@ -13,14 +14,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use prometheus_client::collector::Collector as CrateCollector;
-use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, GaugeValueEncoder, MetricEncoder};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::Registry;
 
 pub use labels::LabelBlock;
-use repeat::Recorder;
+pub use render::{Source, render};
+pub(crate) use render::{Writer, write_own};
+pub(crate) use repeat::Recorder;
 pub use repeat::{Relabel, Repeat, Repeats};
 
 /// The two exposition formats, chosen per request by the `Accept` header.
@@ -140,16 +140,15 @@ impl<'a> Exposition<'a> {
         Self { encoder, format, repeats: None, recorder: Recorder::default() }
     }
 
-    /// From here on, families that `repeats` knows are kept for [`write_repeats`](Self::write_repeats).
-    pub fn record_repeats(&mut self, repeats: Arc<dyn Repeats>) {
+    /// From here on, families that `repeats` knows are kept for [`take_repeats`](Self::take_repeats).
+    pub(crate) fn record_repeats(&mut self, repeats: Arc<dyn Repeats>) {
         self.repeats = Some(repeats);
     }
 
-    /// Writes what was kept under the other names, and keeps nothing from here on.
-    pub fn write_repeats(&mut self) {
-        if self.repeats.take().is_some() {
-            std::mem::take(&mut self.recorder).write(self);
-        }
+    /// Gives what was kept under the other names, and keeps nothing from here on.
+    pub(crate) fn take_repeats(&mut self) -> Recorder {
+        self.repeats = None;
+        std::mem::take(&mut self.recorder)
     }
 
     /// Opens a family by its full name (with `_total` where the field writes it) and its HELP sentence.
@@ -297,63 +296,13 @@ fn escape_help(help: &str) -> Cow<'_, str> {
     }
 }
 
-/// Something that writes families on demand; shared with the encoder, hence `&self`.
-pub trait Source: Send + Sync + 'static {
-    /// Writes what it has now.
-    fn expose(&self, out: &mut Exposition<'_>);
-}
-
-/// Writes one whole answer: what `source` collects now, then the agent's `own` registry.
-///
-/// `constant` labels are put on every series. `buffer` is cleared first and keeps its capacity.
-pub fn render(
-    buffer: &mut String,
-    format: Format,
-    constant: &[(String, String)],
-    source: Arc<dyn Source>,
-    own: &Registry,
-) {
-    buffer.clear();
-    let labels = constant.iter().map(|(k, v)| (Cow::Owned(k.clone()), Cow::Owned(v.clone())));
-    let mut scrape = Registry::with_labels(labels);
-    scrape.register_collector(Box::new(Adapter { source, format }));
-    // Both encoders only pass on the writer's errors, and a String has none.
-    let result = match format {
-        Format::Text => encode_registry(&mut text::TextWriter::collectors(buffer), &scrape)
-            .and_then(|()| encode_registry(&mut text::TextWriter::registry(buffer), own)),
-        Format::OpenMetrics => encode_registry(buffer, &scrape)
-            .and_then(|()| encode_registry(buffer, own))
-            .and_then(|()| encode_eof(buffer)),
-    };
-    if let Err(error) = result {
-        tracing::error!(%error, "the exposition could not be written");
-    }
-}
-
-struct Adapter {
-    source: Arc<dyn Source>,
-    format: Format,
-}
-
-impl fmt::Debug for Adapter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Adapter").field("format", &self.format).finish_non_exhaustive()
-    }
-}
-
-impl CrateCollector for Adapter {
-    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        self.source.expose(&mut Exposition::new(encoder, self.format));
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use prometheus_client::metrics::counter::Counter;
     use prometheus_client::metrics::family::Family as CrateFamily;
     use prometheus_client::metrics::gauge::Gauge;
+    use prometheus_client::registry::Registry;
 
     struct Sample;
 

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod collector;
 #[cfg(feature = "docker")]
 pub mod docker;
+pub mod duration;
 pub mod entry;
 pub mod error;
 pub mod exposition;
@@ -16,6 +17,7 @@ pub mod identity;
 mod limits;
 mod logging;
 pub mod read;
+mod scrape;
 pub mod self_metrics;
 pub mod server;
 pub mod service;

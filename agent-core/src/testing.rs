@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 
-use crate::collector::{CollectError, Collector, once};
-use crate::exposition::Format;
+use crate::collector::{Bench, CollectError, Collector, CollectorSet, Filter, once};
+use crate::exposition::{Exposition, Format, Source, Writer, write_own};
 
 /// A folder that stands for `/`, `/proc` or `/sys`, removed at the end of the test.
 #[derive(Debug)]
@@ -55,4 +57,21 @@ pub fn collect(collector: impl Collector + 'static) -> (String, Option<CollectEr
 pub fn collect_as(format: Format, collector: impl Collector + 'static) -> (String, Option<CollectError>) {
     let (text, result) = once(format, Box::new(collector));
     (text, result.err())
+}
+
+/// What one scrape of a whole set gives, its own rows included, on this thread and without a deadline.
+pub fn scrape(set: &Arc<CollectorSet>, filter: &Filter, format: Format) -> String {
+    set.run(set.begin(filter), &mut Bench::default(), format, &[]);
+    let mut text = set.text();
+    Writer::new(format, &[], Arc::new(Rows(Arc::clone(set)))).append(&mut text);
+    write_own(&mut text, format, &Registry::default());
+    text
+}
+
+struct Rows(Arc<CollectorSet>);
+
+impl Source for Rows {
+    fn expose(&self, out: &mut Exposition<'_>) {
+        self.0.write_rows(out);
+    }
 }

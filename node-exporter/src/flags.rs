@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use agent_core::duration::parse_duration;
 use agent_core::error::{ConfigError, ConfigErrors};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use regex::Regex;
 
 use crate::collectors::COLLECTORS;
-use crate::duration::parse_duration;
 use crate::filter::Filter;
 use crate::left_out::{LEFT_OUT, OTHER_FLAGS};
 

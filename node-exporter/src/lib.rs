@@ -9,7 +9,6 @@ pub mod bus;
 pub mod collectors;
 pub mod confinement;
 mod doctor;
-pub mod duration;
 pub mod filter;
 pub mod flags;
 pub mod host;

@@ -1,79 +1,52 @@
-//! Runs collectors one after the other: times each, and keeps errors and panics where they happen.
+//! Runs collectors one after the other: times each, and keeps errors, panics and hangs where they happen.
 //!
 //! Sequential on purpose: what counts on a node is the total CPU time, and the order of the output stays the same.
+//!
+//! A read that hangs in the kernel (a dead NFS server behind a file) cannot be stopped, only left behind. So a
+//! collector travels to the thread that runs it and back, with a lock held only to hand it over, and each writes
+//! into a buffer of that thread whose text joins the others' when it ends. A thread that does not return in time
+//! loses its [`Ticket`]; another goes on with the next collector of the same scrape. Until the first returns, if
+//! ever, its collector is away and later scrapes pass it by: there is never more than one run of each.
 
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tracing::{debug, error, info, warn};
+use tracing::{info, warn};
 
-use super::{CollectError, Collector, Filter, FilterError};
-use crate::exposition::{Exposition, Kind, Repeats};
-
-/// Makes a collector; called again after a panic.
-type Build = Box<dyn Fn() -> Box<dyn Collector> + Send>;
-
-/// A collector by name, and how to make it.
-pub struct Entry {
-    name: &'static str,
-    build: Build,
-    collector: Box<dyn Collector>,
-    outcome: Outcome,
-    seconds: f64,
-    ran: bool,
-}
-
-impl Entry {
-    /// `build` is called at once, and again after a panic.
-    pub fn new(name: &'static str, build: impl Fn() -> Box<dyn Collector> + Send + 'static) -> Self {
-        let collector = build();
-        Self { name, build: Box::new(build), collector, outcome: Outcome::Unknown, seconds: 0.0, ran: false }
-    }
-}
-
-impl fmt::Debug for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry")
-            .field("name", &self.name)
-            .field("outcome", &self.outcome)
-            .finish_non_exhaustive()
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Unknown,
-    Success,
-    NoData,
-    Failed,
-}
+use super::entry::{Entry, Outcome, Progress, Run, Runner};
+use super::pass::{Late, Pass, Ticket};
+use super::{Filter, FilterError};
+use crate::exposition::{Exposition, Format, Kind, Repeats, Source, Writer};
 
 /// The collectors of an agent, in the order of its table.
 #[derive(Debug)]
 pub struct CollectorSet {
     duration_name: String,
     success_name: String,
+    timeout_name: String,
     /// Empty where it is not told.
     applicable_name: String,
-    entries: Vec<Entry>,
+    names: Vec<&'static str>,
     /// Names that exist but are switched off, for the answer to `collect[]`.
     disabled: Vec<&'static str>,
     repeats: Option<Arc<dyn Repeats>>,
+    pass: Mutex<Pass>,
 }
 
 impl CollectorSet {
-    /// `namespace` is the first part of the names of the set's own two families:
-    /// `<namespace>_scrape_collector_duration_seconds` and `_success`.
+    /// `namespace` is the first part of the names of the set's own families:
+    /// `<namespace>_scrape_collector_duration_seconds`, `_success`, and `_timeout` for collectors that have once been
+    /// late since the start.
     pub fn new(namespace: &str, entries: Vec<Entry>, disabled: Vec<&'static str>) -> Self {
         Self {
             duration_name: format!("{namespace}_scrape_collector_duration_seconds"),
             success_name: format!("{namespace}_scrape_collector_success"),
+            timeout_name: format!("{namespace}_scrape_collector_timeout"),
             applicable_name: String::new(),
-            entries,
+            names: entries.iter().map(|e| e.name).collect(),
             disabled,
             repeats: None,
+            pass: Mutex::new(Pass::new(entries)),
         }
     }
 
@@ -98,7 +71,7 @@ impl CollectorSet {
 
     /// The names of the collectors that run, in their order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.entries.iter().map(|e| e.name)
+        self.names.iter().copied()
     }
 
     /// Whether every name in a filter can be served.
@@ -107,40 +80,108 @@ impl CollectorSet {
             if self.disabled.contains(&name) {
                 return Err(FilterError::Disabled(name.to_owned()));
             }
-            if !self.entries.iter().any(|e| e.name == name) {
+            if !self.names.contains(&name) {
                 return Err(FilterError::Missing(name.to_owned()));
             }
         }
         Ok(())
     }
 
-    /// Runs what the filter wants, then writes how long each took and whether it succeeded.
-    pub fn collect(&mut self, filter: &Filter, out: &mut Exposition<'_>) {
-        if let Some(repeats) = &self.repeats {
-            out.record_repeats(Arc::clone(repeats));
-        }
-        for entry in &mut self.entries {
-            entry.ran = filter.wants(entry.name);
-            if entry.ran {
-                entry.run(out);
+    fn pass(&self) -> MutexGuard<'_, Pass> {
+        self.pass.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a scrape; the ticket is for the thread that runs it. Scrapes come one after the other.
+    pub(crate) fn begin(&self, filter: &Filter) -> Ticket {
+        self.pass().begin(filter)
+    }
+
+    /// Runs what is left of a scrape; false where the ticket was lost on the way.
+    pub(crate) fn run(
+        &self,
+        ticket: Ticket,
+        bench: &mut Bench,
+        format: Format,
+        constant: &[(String, String)],
+    ) -> bool {
+        let writer = Writer::new(format, constant, Arc::<Desk>::clone(&bench.desk));
+        let mut pass = self.pass();
+        while pass.is_current(ticket) {
+            let Some((index, runner)) = pass.take(Instant::now()) else { return true };
+            drop(pass);
+            bench.text.clear();
+            bench.desk.put(runner, self.repeats.clone());
+            writer.append(&mut bench.text);
+            let Some((runner, run)) = bench.desk.take() else { return false };
+            pass = self.pass();
+            if let Err(late) = pass.give_back(ticket, index, runner, run, &bench.text) {
+                drop(pass);
+                let Late { name: collector, waited } = late;
+                info!(collector, seconds = waited.as_secs(), "the collector that hung has returned");
+                return false;
             }
         }
-        out.write_repeats();
-        if !self.entries.iter().any(|e| e.ran) {
-            return;
+        false
+    }
+
+    /// Until when to wait before [`Self::overtake`] is worth a try; `None`: until the thread ends.
+    pub(crate) fn patience(&self, deadline: Instant) -> Option<Instant> {
+        self.pass().patience(deadline, Instant::now())
+    }
+
+    /// Leaves a collector behind that takes too long; the ticket is for the thread that goes on.
+    pub(crate) fn overtake(&self, deadline: Instant) -> Option<Ticket> {
+        let (ticket, late) = self.pass().overtake(deadline, Instant::now())?;
+        let Late { name: collector, waited } = late;
+        warn!(
+            collector,
+            seconds = waited.as_secs_f64(),
+            "the collector does not return; scrapes go without it until it does"
+        );
+        Some(ticket)
+    }
+
+    /// Whether a thread has a collector and has not returned.
+    #[cfg(test)]
+    pub(crate) fn is_away(&self, name: &str) -> bool {
+        self.pass().entries.iter().any(|e| e.name == name && e.runner.is_none())
+    }
+
+    /// Takes the text of the collectors that ended.
+    pub(crate) fn text(&self) -> String {
+        std::mem::take(&mut self.pass().text)
+    }
+
+    /// Gives a buffer back for the next scrape.
+    pub(crate) fn recycle(&self, text: String) {
+        self.pass().text = text;
+    }
+
+    /// Writes what is to be repeated, then how long each collector took, whether it succeeded and which were late.
+    pub(crate) fn write_rows(&self, out: &mut Exposition<'_>) {
+        let mut pass = self.pass();
+        std::mem::take(&mut pass.repeats).write(out);
+        for entry in pass.entries.iter_mut().filter(|e| e.progress == Progress::Open) {
+            entry.ever_late = true;
         }
+        let wanted = || pass.entries.iter().filter(|e| e.progress != Progress::Unwanted);
         let mut duration =
             out.family(&self.duration_name, "How long a collector worked in this scrape.", Kind::Gauge);
-        for entry in self.entries.iter().filter(|e| e.ran) {
-            duration.sample(&[("collector", entry.name)], entry.seconds);
+        for entry in wanted() {
+            duration.sample(&[("collector", entry.name)], entry.seconds());
         }
         let mut success = out.family(
             &self.success_name,
             "Whether a collector gave all it has in this scrape.",
             Kind::Gauge,
         );
-        for entry in self.entries.iter().filter(|e| e.ran) {
-            success.sample(&[("collector", entry.name)], entry.outcome == Outcome::Success);
+        for entry in wanted() {
+            success.sample(&[("collector", entry.name)], entry.progress == Progress::Done(Outcome::Success));
+        }
+        let mut timeout =
+            out.family(&self.timeout_name, "Whether a collector was too late for this scrape.", Kind::Gauge);
+        for entry in wanted().filter(|e| e.ever_late) {
+            timeout.sample(&[("collector", entry.name)], entry.progress == Progress::Open);
         }
         if self.applicable_name.is_empty() {
             return;
@@ -150,149 +191,60 @@ impl CollectorSet {
             "Whether the machine has what a collector is about.",
             Kind::Gauge,
         );
-        for entry in self.entries.iter().filter(|e| e.ran) {
-            applicable.sample(&[("collector", entry.name)], entry.outcome != Outcome::NoData);
+        for entry in wanted() {
+            applicable
+                .sample(&[("collector", entry.name)], entry.progress != Progress::Done(Outcome::NoData));
         }
     }
 }
 
-impl Entry {
-    fn run(&mut self, out: &mut Exposition<'_>) {
-        let started = Instant::now();
-        let result = catch_unwind(AssertUnwindSafe(|| self.collector.collect(out)));
-        self.seconds = started.elapsed().as_secs_f64();
-        let previous = self.outcome;
-        let collector = self.name;
-        match result {
-            Ok(Ok(())) => {
-                self.outcome = Outcome::Success;
-                if previous == Outcome::Failed {
-                    info!(collector, "the collector works again");
-                }
-            }
-            Ok(Err(error @ CollectError::NoData(_))) => {
-                self.outcome = Outcome::NoData;
-                debug!(collector, %error, "nothing to collect");
-            }
-            Ok(Err(error)) => {
-                self.outcome = Outcome::Failed;
-                if previous == Outcome::Failed {
-                    debug!(collector, %error, "the collector still fails");
-                } else {
-                    warn!(collector, %error, "the collector failed");
-                }
-            }
-            Err(panic) => {
-                self.outcome = Outcome::Failed;
-                error!(
-                    collector,
-                    panic = panic_text(panic.as_ref()),
-                    "the collector panicked and is made anew"
-                );
-                self.collector = (self.build)();
-            }
-        }
+/// What a thread that runs collectors works with, kept from one scrape to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Bench {
+    text: String,
+    desk: Arc<Desk>,
+}
+
+/// Where the collector at work lies for the encoder, which takes nothing borrowed.
+#[derive(Default)]
+struct Desk(Mutex<Work>);
+
+#[derive(Default)]
+struct Work {
+    runner: Option<Runner>,
+    repeats: Option<Arc<dyn Repeats>>,
+    run: Option<Run>,
+}
+
+impl Desk {
+    fn put(&self, runner: Runner, repeats: Option<Arc<dyn Repeats>>) {
+        let work = Work { runner: Some(runner), repeats, run: None };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = work;
+    }
+
+    fn take(&self) -> Option<(Runner, Run)> {
+        let Work { runner, run, .. } =
+            std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        runner.zip(run)
     }
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Desk")
+    }
+}
+
+impl Source for Desk {
+    fn expose(&self, out: &mut Exposition<'_>) {
+        let mut work = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Work { runner, repeats, run } = &mut *work;
+        if let Some(repeats) = repeats.take() {
+            out.record_repeats(repeats);
+        }
+        *run = runner.as_mut().map(|runner| runner.run(out));
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use super::*;
-    use crate::exposition::{Format, Source, render};
-    use prometheus_client::registry::Registry;
-
-    struct Good;
-    impl Collector for Good {
-        fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
-            out.gauge("good", "A value.", 1_u64);
-            Ok(())
-        }
-    }
-    struct HalfWay;
-    impl Collector for HalfWay {
-        fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
-            out.gauge("half", "Written before the error.", 2_u64);
-            Err(CollectError::parse("/proc/x", 3, "no number"))
-        }
-    }
-    struct Absent;
-    impl Collector for Absent {
-        fn collect(&mut self, _: &mut Exposition<'_>) -> Result<(), CollectError> {
-            Err(CollectError::NoData("no such hardware".to_owned()))
-        }
-    }
-    struct Panics;
-    impl Collector for Panics {
-        fn collect(&mut self, _: &mut Exposition<'_>) -> Result<(), CollectError> {
-            panic!("on purpose")
-        }
-    }
-
-    struct Shared(Mutex<CollectorSet>, Filter);
-    impl Source for Shared {
-        fn expose(&self, out: &mut Exposition<'_>) {
-            self.0.lock().unwrap().collect(&self.1, out);
-        }
-    }
-
-    fn set() -> CollectorSet {
-        CollectorSet::new(
-            "node",
-            vec![
-                Entry::new("panics", || Box::new(Panics)),
-                Entry::new("half", || Box::new(HalfWay)),
-                Entry::new("absent", || Box::new(Absent)),
-                Entry::new("good", || Box::new(Good)),
-            ],
-            vec!["off"],
-        )
-        .telling_applicable("node")
-    }
-
-    fn output(filter: &str) -> String {
-        let filter = Filter::parse(Some(filter)).unwrap();
-        let mut buffer = String::new();
-        let source = Arc::new(Shared(Mutex::new(set()), filter));
-        render(&mut buffer, Format::Text, &[], source, &Registry::default());
-        buffer
-    }
-
-    #[test]
-    fn a_bad_collector_loses_only_itself() {
-        let output = output("");
-        assert!(output.contains("\ngood 1\n") && output.contains("\nhalf 2\n"), "{output}");
-        for (name, success, applicable) in
-            [("panics", 0, 1), ("half", 0, 1), ("absent", 0, 0), ("good", 1, 1)]
-        {
-            for (what, value) in [("success", success), ("applicable", applicable)] {
-                let line = format!("node_scrape_collector_{what}{{collector=\"{name}\"}} {value}\n");
-                assert!(output.contains(&line), "{output}");
-            }
-        }
-    }
-
-    #[test]
-    fn filters_shrink_the_own_rows_too() {
-        let output = output("collect[]=good");
-        assert!(!output.contains("half"), "{output}");
-        assert_eq!(output.matches("collector=\"").count(), 3);
-    }
-
-    #[test]
-    fn unknown_and_disabled_names_are_told_apart() {
-        let check = |query| set().check(&Filter::parse(Some(query)).unwrap());
-        assert_eq!(check("collect[]=good"), Ok(()));
-        assert_eq!(check("collect[]=off"), Err(FilterError::Disabled("off".to_owned())));
-        assert_eq!(check("exclude[]=nope"), Err(FilterError::Missing("nope".to_owned())));
-    }
-}
+mod tests;

@@ -38,7 +38,7 @@ pub(super) struct Waiting {
 
 /// What is recorded in a scrape, if anything.
 #[derive(Debug, Default)]
-pub(super) struct Recorder {
+pub(crate) struct Recorder {
     waiting: Vec<Waiting>,
 }
 
@@ -67,8 +67,23 @@ impl Recorder {
         }
     }
 
+    /// Takes what another has recorded; families of the same name become one.
+    pub(crate) fn join(&mut self, other: Self) {
+        for Waiting { repeat, help, samples } in other.waiting {
+            match self.waiting.iter_mut().find(|waiting| waiting.repeat.name == repeat.name) {
+                Some(known) => known.samples.extend(samples),
+                None => self.waiting.push(Waiting { repeat, help, samples }),
+            }
+        }
+    }
+
+    /// Forgets everything that waits.
+    pub(crate) fn clear(&mut self) {
+        self.waiting.clear();
+    }
+
     /// Writes everything that waits.
-    pub(super) fn write(self, out: &mut Exposition<'_>) {
+    pub(crate) fn write(self, out: &mut Exposition<'_>) {
         for Waiting { repeat, help, samples } in self.waiting {
             let mut family = out.family(&repeat.name, &help, repeat.kind);
             for (labels, value) in samples {
@@ -117,7 +132,7 @@ mod tests {
             family.sample_in(&block, &[("a", "1")], 7_u64);
             family.sample_in(&block, &[], 8_u64);
             family.sample(&[("a", "hidden")], 9_u64);
-            out.write_repeats();
+            out.take_repeats().write(out);
             out.family("other_total_again", "Help.", Kind::Counter).sample(&[], 1_u64);
         }
     }

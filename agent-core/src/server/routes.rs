@@ -11,15 +11,19 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY,
+    WWW_AUTHENTICATE,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 
+use super::HEALTHY;
 use super::landing::Landing;
+use super::web::{Verdict, Web};
 use crate::cli::Common;
 use crate::collector::Filter;
 use crate::identity::SharedIdentity;
-use crate::service::{Readiness, Scraper};
+use crate::scrape::{ScrapeError, Scraper, Wish, budget};
+use crate::service::Readiness;
 
 /// The body of an answer: whole or streamed.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -65,6 +69,8 @@ pub fn reply(status: StatusCode, content_type: &'static str, body: impl Into<Byt
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
+/// How long Prometheus waits for the answer.
+const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 const HTML: &str = "text/html; charset=utf-8";
 
 /// Everything that is needed to answer.
@@ -76,6 +82,7 @@ pub struct App {
     landing: Landing,
     routes: Vec<Route>,
     telemetry_path: String,
+    web: Option<Arc<Web>>,
     /// Scrapes that run or wait; `None` is unlimited.
     scrapes: Option<(Arc<Semaphore>, usize)>,
 }
@@ -96,15 +103,37 @@ impl App {
             landing,
             routes,
             telemetry_path: common.telemetry_path.clone(),
+            web: common.web.clone(),
             scrapes: common.max_requests.map(|n| (Arc::new(Semaphore::new(n)), n)),
         }
     }
 
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let head = request.method() == Method::HEAD;
-        let mut response = self.route(request).await;
+        let mut response = match &self.web {
+            None => self.route(request).await,
+            Some(web) => self.guarded(web, request).await,
+        };
         if head {
             *response.body_mut() = Full::default().boxed_unsync();
+        }
+        response
+    }
+
+    /// The same behind a web configuration: who may ask, and what goes with every answer.
+    async fn guarded(&self, web: &Web, request: Request<Incoming>) -> Response<Body> {
+        let loaded = web.current();
+        let mut response = match web.judge(&loaded, request.uri().path(), request.headers()).await {
+            Verdict::Admitted => self.route(request).await,
+            Verdict::TooMany => reply(StatusCode::TOO_MANY_REQUESTS, TEXT, "Too Many Requests\n"),
+            Verdict::Unauthorized => {
+                let mut response = reply(StatusCode::UNAUTHORIZED, TEXT, "Unauthorized\n");
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+                response
+            }
+        };
+        for (name, value) in &loaded.headers {
+            response.headers_mut().insert(name, value.clone());
         }
         response
     }
@@ -118,7 +147,7 @@ impl App {
             return (route.handler)(request).await;
         }
         match path {
-            "/-/healthy" => reply(StatusCode::OK, TEXT, "healthy\n"),
+            HEALTHY => reply(StatusCode::OK, TEXT, "healthy\n"),
             "/-/ready" => match self.readiness.reasons() {
                 reasons if reasons.is_empty() => reply(StatusCode::OK, TEXT, "ready\n"),
                 reasons => reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, reasons.join("\n") + "\n"),
@@ -129,7 +158,7 @@ impl App {
     }
 
     async fn metrics(&self, query: Option<&str>, headers: &HeaderMap) -> Response<Body> {
-        let _permit = match &self.scrapes {
+        let permit = match &self.scrapes {
             None => None,
             Some((semaphore, limit)) => {
                 let Ok(permit) = Arc::clone(semaphore).try_acquire_owned() else {
@@ -140,33 +169,41 @@ impl App {
                 Some(permit)
             }
         };
+        let filter = match Filter::parse(query).map_err(|e| e.to_string()) {
+            Ok(filter) => filter,
+            Err(text) => return reply(StatusCode::BAD_REQUEST, TEXT, text),
+        };
+        if let Err(text) = self.scraper.check(&filter) {
+            return reply(StatusCode::BAD_REQUEST, TEXT, text);
+        }
         let format = self.scraper.format(text_of(headers, &ACCEPT));
         let compress = text_of(headers, &ACCEPT_ENCODING).is_some_and(accepts_gzip);
+        let wish = Wish { filter, format, compress, budget: budget(text_of(headers, &SCRAPE_TIMEOUT)) };
         let scraper = Arc::clone(&self.scraper);
-        let filter = match Filter::parse(query) {
-            Ok(filter) => filter,
-            Err(error) => return reply(StatusCode::BAD_REQUEST, TEXT, error.to_string()),
+        // A task of its own: a client that goes away must not leave the collectors half-way.
+        let task = tokio::spawn(async move {
+            let _in_flight = scraper.requests.begin();
+            let answer = Arc::clone(&scraper).scrape(wish).await;
+            drop(permit);
+            answer
+        });
+        let answer = task.await.unwrap_or_else(|error| Err(ScrapeError::Failed(error)));
+        let status = match &answer {
+            Ok(_) => StatusCode::OK,
+            Err(ScrapeError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
+            Err(ScrapeError::Failed(_) | ScrapeError::Lost) => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        let _in_flight = self.scraper.requests.begin();
-        let work = move || {
-            scraper.check(&filter)?;
-            Ok::<_, String>(scraper.scrape(filter, format, compress))
-        };
-        match tokio::task::spawn_blocking(work).await {
-            Ok(Ok(body)) => {
-                self.scraper.requests.answered(StatusCode::OK);
-                let mut response = reply(StatusCode::OK, format.content_type(), body);
+        self.scraper.requests.answered(status);
+        match answer {
+            Ok(body) => {
+                let mut response = reply(status, format.content_type(), body);
                 response.headers_mut().insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
                 if compress {
                     response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
                 }
                 response
             }
-            Ok(Err(text)) => reply(StatusCode::BAD_REQUEST, TEXT, text),
-            Err(error) => {
-                self.scraper.requests.answered(StatusCode::INTERNAL_SERVER_ERROR);
-                reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("the scrape failed: {error}\n"))
-            }
+            Err(error) => reply(status, TEXT, format!("{error}\n")),
         }
     }
 }

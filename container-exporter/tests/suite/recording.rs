@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use agent_core::cli::PathArgs;
 use agent_core::collector::{CollectorSet, Filter};
 use agent_core::docker::Container as Inspect;
-use agent_core::exposition::{Exposition, Format, Source as Exposed, render};
-use agent_core::prometheus::registry::Registry;
+use agent_core::exposition::Format;
+use agent_core::testing::scrape;
 use container_exporter::collectors::{self, Selection, Shared};
 use container_exporter::container::Container;
 use container_exporter::labels::LabelRules;
@@ -58,27 +58,17 @@ impl Recording {
         let now = UNIX_EPOCH + Duration::from_secs(1_795_350_000);
         let shared = Shared::new(self.store.clone(), Box::new(source), self.paths(), Arc::new(move || now));
         let (entries, disabled) = collectors::entries(&shared, &Selection::default());
-        Exporter(Arc::new(Set(Mutex::new(CollectorSet::new("container_exporter", entries, disabled)))))
+        Exporter(Arc::new(CollectorSet::new("container_exporter", entries, disabled)))
     }
 }
 
 /// The collectors of an exporter, to be scraped.
-pub(crate) struct Exporter(Arc<Set>);
-
-struct Set(Mutex<CollectorSet>);
-
-impl Exposed for Set {
-    fn expose(&self, out: &mut Exposition<'_>) {
-        self.0.lock().unwrap().collect(&Filter::default(), out);
-    }
-}
+pub(crate) struct Exporter(Arc<CollectorSet>);
 
 impl Exporter {
     /// One scrape; durations are not the same twice and read 0.
     pub(crate) fn scrape(&self, format: Format) -> String {
-        let mut text = String::new();
-        let source: Arc<dyn Exposed> = Arc::<Set>::clone(&self.0);
-        render(&mut text, format, &[], source, &Registry::default());
+        let text = scrape(&self.0, &Filter::default(), format);
         let line = |line: &str| match line.split_once("_duration_seconds{") {
             Some((_, _)) => format!("{} 0\n", line.rsplit_once(' ').unwrap().0),
             None => format!("{line}\n"),

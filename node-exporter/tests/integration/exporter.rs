@@ -36,9 +36,14 @@ pub(crate) struct Exporter {
 impl Exporter {
     /// Starts it on a port of the system's choice.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(BINARY)
-            .arg("--web.listen-address=127.0.0.1:0")
-            .args(arguments)
+        let mut command = Command::new(BINARY);
+        command.arg("--web.listen-address=127.0.0.1:0").args(arguments);
+        Self::spawn(command)
+    }
+
+    /// Starts it by a command of the test's own.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child = command
             .current_dir(package())
             .env_clear()
             .envs([("NODE_NAME", "golden"), ("NODE_ID", "golden-id")])

@@ -13,3 +13,4 @@ mod documents;
 mod exporter;
 mod golden;
 mod promtool;
+mod web;

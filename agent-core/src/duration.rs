@@ -1,4 +1,4 @@
-//! Durations as Go programs take them on the command line.
+//! Durations as Go programs take them.
 
 use std::time::Duration;
 
