@@ -20,10 +20,10 @@ pub struct Agent {
     folder: TempDir,
 }
 
-/// Where the release binaries are.
+/// Where an agent's binary is: in the folder that `BINARIES` names, or with the release binaries.
 pub fn binary(name: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/x86_64-unknown-linux-gnu/release");
-    let path = target.join(name);
+    let path = std::env::var_os("BINARIES").map_or(target, PathBuf::from).join(name);
     assert!(path.exists(), "{} is missing: `make test` builds it", path.display());
     path
 }
