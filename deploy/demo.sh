@@ -5,6 +5,7 @@ set -euo pipefail
 # The one program that an image is made of here.
 AGENTS=demo
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+DOCKERFILE=$DEPLOY/demo/Dockerfile
 for lib in install engine images wait; do
   # shellcheck source=/dev/null
   . "$DEPLOY/lib/$lib.sh"

@@ -3,6 +3,7 @@
 
 # The programs that images are made of: the three agents, or what the script names.
 AGENTS=${AGENTS:-node-exporter container-exporter log-router}
+DOCKERFILE=${DOCKERFILE:-$DEPLOY/Dockerfile}
 VERSION=${VERSION:-$(sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"/\1/p' "$ROOT/Cargo.toml")}
 BINARIES=${BINARIES:-${CARGO_TARGET_DIR:-$ROOT/target}/$(uname -m)-unknown-linux-gnu/release}
 if [ -n "${REGISTRY:-}" ]; then IMAGE_PREFIX=${REGISTRY%/}/; else IMAGE_PREFIX=${IMAGE_PREFIX-swarmscope/}; fi
@@ -43,9 +44,9 @@ build_images() {
   for a in $AGENTS; do cp "$BINARIES/$a" "$stage/$a"; done
   for a in $AGENTS; do
     image=${IMAGE_PREFIX}$a:$VERSION
-    content=$(hash_files "$stage/$a" "$DEPLOY/Dockerfile")
+    content=$(hash_files "$stage/$a" "$DOCKERFILE")
     if [ "$(docker image inspect --format '{{index .Config.Labels "io.swarmscope.content"}}' "$image" 2>/dev/null)" != "$content" ]; then
-      docker build -q --target "$a" -t "$image" -f "$DEPLOY/Dockerfile" --build-arg VERSION="$VERSION" \
+      docker build -q --target "$a" -t "$image" -f "$DOCKERFILE" --build-arg VERSION="$VERSION" \
         --build-arg REVISION="$revision" --build-arg CONTENT="$content" "$stage" >"$CACHE/build.log" 2>&1 ||
         { cat "$CACHE/build.log" >&2; rm -rf "$stage"; die "docker build of $image failed"; }
       say "    built $image, $(docker image inspect --format '{{.Size}}' "$image" | awk '{ printf "%.1f MB", $1 / 1e6 }')"
