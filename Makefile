@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help up down password secrets images test test-vm bench check
+.PHONY: help up down demo demo-down password secrets images test test-vm bench check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -25,6 +25,12 @@ up: ## bring the stack up and wait until it works
 
 down: ## remove exactly what make up made
 	@bash deploy/down.sh
+
+demo: ## services to look at, beside the running stack: one that works, others that fail on purpose
+	@bash deploy/demo.sh
+
+demo-down: ## remove the demo
+	@bash deploy/demo.sh down
 
 password: ## print the password of the user admin
 	@bash deploy/password.sh

@@ -4,9 +4,13 @@
 # Everything the stack files ask for, as an environment and as a file, so that the same
 # deployment can be repeated by hand: set -a; . deploy/.state/default/env
 write_environment() {
-  local v
+  local v file rules=()
   PROMETHEUS_YML_HASH=$(hash_files "$DEPLOY/prometheus/prometheus.yml")
-  RULES_PRESENCE_HASH=$(hash_files "$DEPLOY/prometheus/rules/presence.yml")
+  for file in "$DEPLOY"/prometheus/rules/*.yml; do
+    v=RULES_$(basename "$file" .yml | tr 'a-z-' 'A-Z_')_HASH
+    printf -v "$v" %s "$(hash_files "$file")"
+    rules+=("$v")
+  done
   ALERTMANAGER_YML_HASH=$(hash_files "$DEPLOY/alertmanager/alertmanager.yml")
   GRAFANA_DATASOURCES_HASH=$(hash_files "$DEPLOY/grafana/datasources.yml")
   GRAFANA_DASHBOARDS_HASH=$(hash_files "$DEPLOY/grafana/dashboards.yml")
@@ -23,7 +27,7 @@ write_environment() {
     umask 077
     for v in VERSION IMAGE_PREFIX NETWORK SECRETS_DIR DOCKER_SOCKET DOCKER_ROOT STORAGE_CONSTRAINT \
       NODE_EXPORTER_BUILD CONTAINER_EXPORTER_BUILD LOG_ROUTER_BUILD PROMETHEUS_IMAGE ALERTMANAGER_IMAGE GRAFANA_IMAGE \
-      ELASTICSEARCH_IMAGE KIBANA_IMAGE LOGSTASH_IMAGE GRAFANA_REPLICAS KIBANA_REPLICAS PROMETHEUS_YML_HASH RULES_PRESENCE_HASH \
+      ELASTICSEARCH_IMAGE KIBANA_IMAGE LOGSTASH_IMAGE GRAFANA_REPLICAS KIBANA_REPLICAS PROMETHEUS_YML_HASH "${rules[@]}" \
       ALERTMANAGER_YML_HASH GRAFANA_DATASOURCES_HASH GRAFANA_DASHBOARDS_HASH DASHBOARD_HOME_HASH LOGSTASH_YML_HASH \
       ADMIN_PASSWORD_HASH WEB_YML_HASH KIBANA_YML_HASH LOGSTASH_CONF_HASH \
       PROMETHEUS_PORT ALERTMANAGER_PORT GRAFANA_PORT KIBANA_PORT PROMETHEUS_RETENTION PROMETHEUS_MEMORY \

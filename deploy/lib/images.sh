@@ -1,7 +1,9 @@
 # shellcheck shell=bash
-# Our three images from the static binaries, and the pinned images of others.
+# Our images from the static binaries, and the pinned images of others.
 
-AGENTS="node-exporter container-exporter log-router"
+# The programs that images are made of: the three agents, or what the script names.
+AGENTS=${AGENTS:-node-exporter container-exporter log-router}
+DOCKERFILE=${DOCKERFILE:-$DEPLOY/Dockerfile}
 VERSION=${VERSION:-$(sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"/\1/p' "$ROOT/Cargo.toml")}
 BINARIES=${BINARIES:-${CARGO_TARGET_DIR:-$ROOT/target}/$(uname -m)-unknown-linux-gnu/release}
 if [ -n "${REGISTRY:-}" ]; then IMAGE_PREFIX=${REGISTRY%/}/; else IMAGE_PREFIX=${IMAGE_PREFIX-swarmscope/}; fi
@@ -14,16 +16,17 @@ metrics grafana grafana/grafana:12.0.2
 logs elasticsearch docker.elastic.co/elasticsearch/elasticsearch:8.19.0
 logs kibana docker.elastic.co/kibana/kibana:8.19.0
 logstash logstash docker.elastic.co/logstash/logstash:8.19.0
+demo haproxy haproxy:3.0-alpine
 "
 
 build_binaries() {
-  local a missing=()
+  local a missing=() packages=()
   for a in $AGENTS; do [ -x "$BINARIES/$a" ] || missing+=("$a"); done
   if [ -n "${SKIP_BUILD:-}" ]; then
     [ ${#missing[@]} -eq 0 ] || die "SKIP_BUILD is set, but $BINARIES lacks ${missing[*]}" "unset SKIP_BUILD, or name the folder: BINARIES=…"
   elif command -v cargo >/dev/null; then
-    (cd "$ROOT" && progress "cargo build --release" "$CACHE/cargo.log" \
-      cargo build --release --locked -p node-exporter -p container-exporter -p log-router) ||
+    for a in $AGENTS; do packages+=(-p "$a"); done
+    (cd "$ROOT" && progress "cargo build --release" "$CACHE/cargo.log" cargo build --release --locked "${packages[@]}") ||
       die "cargo build failed" "log: $CACHE/cargo.log"
   elif [ ${#missing[@]} -gt 0 ]; then
     die "no cargo, and $BINARIES lacks ${missing[*]}" "install Rust (https://rustup.rs) and run this again"
@@ -41,9 +44,9 @@ build_images() {
   for a in $AGENTS; do cp "$BINARIES/$a" "$stage/$a"; done
   for a in $AGENTS; do
     image=${IMAGE_PREFIX}$a:$VERSION
-    content=$(hash_files "$stage/$a" "$DEPLOY/Dockerfile")
+    content=$(hash_files "$stage/$a" "$DOCKERFILE")
     if [ "$(docker image inspect --format '{{index .Config.Labels "io.swarmscope.content"}}' "$image" 2>/dev/null)" != "$content" ]; then
-      docker build -q --target "$a" -t "$image" -f "$DEPLOY/Dockerfile" --build-arg VERSION="$VERSION" \
+      docker build -q --target "$a" -t "$image" -f "$DOCKERFILE" --build-arg VERSION="$VERSION" \
         --build-arg REVISION="$revision" --build-arg CONTENT="$content" "$stage" >"$CACHE/build.log" 2>&1 ||
         { cat "$CACHE/build.log" >&2; rm -rf "$stage"; die "docker build of $image failed"; }
       say "    built $image, $(docker image inspect --format '{{.Size}}' "$image" | awk '{ printf "%.1f MB", $1 / 1e6 }')"

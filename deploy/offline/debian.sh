@@ -26,6 +26,21 @@ web_parts() {
   apt-cache depends "$1" | sed -n 's/.*Depends: \(\(libjs\|fonts\)-[^ ]*\)$/\1/p'
 }
 
+# The libraries that a package needs, and those that they need.
+libraries_of() {
+  local found=" " queue=("$1") name
+  ensure_lists "$1" >&2
+  while [ ${#queue[@]} -gt 0 ]; do
+    name=${queue[0]}
+    queue=("${queue[@]:1}")
+    while read -r name; do
+      case $found in *" $name "*) ;; *) found+="$name "; queue+=("$name") ;; esac
+    done < <(apt-cache depends "$name" | sed -n 's/.*Depends: \(lib[^ ]*\)$/\1/p')
+  done
+  # shellcheck disable=SC2086 # a list of names
+  printf '%s\n' $found
+}
+
 # What an installation would have done: one /usr, users, names for busybox, certificates.
 finish_root() {
   local r=$1 d name
