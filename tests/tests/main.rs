@@ -8,6 +8,7 @@
     reason = "what goes wrong in a test ends it, and its output is the report"
 )]
 
+mod cluster;
 mod conservation;
 mod container_exporter;
 mod containers;
@@ -15,5 +16,7 @@ mod files;
 mod formats;
 mod joins;
 mod node_exporter_live;
+mod socket_proxy;
 mod stack;
 mod syslog;
+mod web_config;

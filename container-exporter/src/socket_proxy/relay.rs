@@ -1,5 +1,6 @@
 //! One request of an agent: checked, asked of the engine, its answer passed on.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use agent_core::docker::{DockerHost, send};
@@ -15,7 +16,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::redact::{Kept, redact};
 use super::rules::{Allowed, Answer, check};
@@ -81,6 +82,8 @@ pub struct Relay {
     kept: Kept,
     counts: Counts,
     whole: Semaphore,
+    /// What was refused last: an agent that asks again and again is told of once.
+    refused: Mutex<String>,
 }
 
 /// Why there is no answer of the engine.
@@ -89,7 +92,7 @@ struct Failed(StatusCode, String);
 impl Relay {
     /// Puts it together.
     pub fn new(docker: DockerHost, kept: Kept, counts: Counts) -> Self {
-        Self { docker, kept, counts, whole: Semaphore::new(AT_ONCE) }
+        Self { docker, kept, counts, whole: Semaphore::new(AT_ONCE), refused: Mutex::default() }
     }
 
     /// Answers a request.
@@ -98,7 +101,7 @@ impl Relay {
             Ok(allowed) => allowed,
             Err(text) => {
                 self.counts.count("refused");
-                info!(reason = text, "a request was refused");
+                self.tell(&text);
                 return refuse(StatusCode::FORBIDDEN, &text);
             }
         };
@@ -116,6 +119,16 @@ impl Relay {
                 );
                 refuse(status, &text)
             }
+        }
+    }
+
+    fn tell(&self, reason: &str) {
+        let mut last = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last == reason {
+            debug!(reason, "a request was refused again");
+        } else {
+            info!(reason, "a request was refused");
+            reason.clone_into(&mut last);
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Rule {
 pub enum Kind {
     /// `0`, `1`, `false` or `true`.
     Switch,
+    /// `0` or `false`, which clients write out.
+    Off,
     /// A Unix time, a time by RFC 3339, or a duration.
     Time,
     /// A number of lines, or `all`.
@@ -59,8 +61,8 @@ pub const RULES: &[Rule] = &[
     Rule {
         path: "/containers/json",
         head: false,
-        // Without `size`: it makes the engine walk all layers of all containers.
-        query: &[("all", Kind::Switch), ("filters", Kind::Filters)],
+        // No `size`: it makes the engine walk all layers of all containers.
+        query: &[("all", Kind::Switch), ("size", Kind::Off), ("filters", Kind::Filters)],
         answer: Answer::Redacted,
     },
     Rule {
@@ -178,6 +180,7 @@ impl Kind {
     fn takes(self, value: &str) -> bool {
         match self {
             Self::Switch => matches!(value, "0" | "1" | "false" | "true"),
+            Self::Off => matches!(value, "0" | "false"),
             Self::Time => {
                 value.len() <= 64 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b".:+-".contains(&b))
             }
@@ -192,6 +195,7 @@ impl Kind {
     const fn right(self) -> &'static str {
         match self {
             Self::Switch => "0, 1, false or true",
+            Self::Off => "0 or false",
             Self::Time => "a Unix time, a time by RFC 3339 or a duration",
             Self::Tail => "a number or all",
             Self::Filters => "a JSON object",
@@ -217,7 +221,7 @@ mod tests {
             ("/v1.41/info", "/info"),
             ("/version", "/version"),
             ("/events?since=1&filters=%7B%22type%22%3A%5B%22container%22%5D%7D", "/events"),
-            ("/containers/json?all=true", "/containers/json"),
+            ("/containers/json?all=true&size=false", "/containers/json"),
             ("/v1.53/containers/web.1.abc/json", "/containers/{id}/json"),
             ("/containers/0a/stats?stream=false&one-shot=true", "/containers/{id}/stats"),
             (
