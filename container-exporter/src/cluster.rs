@@ -118,3 +118,8 @@ async fn first_answer(manager: Arc<Manager>, readiness: Readiness) {
 pub fn families() -> impl Iterator<Item = (&'static str, &'static str)> {
     nodes::families().chain(services::families())
 }
+
+/// The names of each label by which a service asks to be scraped.
+pub fn label_names() -> impl Iterator<Item = &'static [&'static str]> {
+    conventions::LABELS.iter().map(|(_, names)| *names)
+}

@@ -188,9 +188,9 @@ fn agents_live_on_the_proxys_socket_alone() {
     assert!(rsyslog.received("quiet").is_empty(), "LOGSPOUT=ignore is seen through the proxy");
 
     // The stats stream passes too.
-    let stats = Agent::start_as_nobody("container-exporter", &[&docker, "--source=stats"], &[]);
+    let streaming = Agent::start_as_nobody("container-exporter", &[&docker, "--source=stats"], &[]);
     until(Duration::from_secs(20), "a sample of the stream", || {
-        let metrics = stats.metrics();
+        let metrics = streaming.metrics();
         let found = metrics
             .lines()
             .any(|l| l.starts_with("container_memory_usage_bytes{") && l.contains("name=\"loud\""));

@@ -1,6 +1,7 @@
 //! The exporter over recorded hosts, and its documents against its tables.
 
 #[cfg(test)]
+mod cluster;
 mod documents;
 #[cfg(test)]
 mod golden;
