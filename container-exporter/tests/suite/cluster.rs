@@ -34,8 +34,8 @@ fn the_labels_are_told() {
 #[test]
 fn the_rules_are_told() {
     let row = |rule: &container_exporter::socket_proxy::rules::Rule| {
-        let query: String = rule.query.iter().map(|(name, _)| format!(" `{name}`")).collect();
-        format!("| `{}` |{query} |", rule.path)
+        let names: Vec<_> = rule.query.iter().map(|(name, _)| format!(" `{name}`")).collect();
+        format!("| `{}` |{} |", rule.path, names.concat())
     };
     assert_eq!(
         between("socket-proxy.md", "rules", "end of the rules"),

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod cluster;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod golden;
