@@ -6,7 +6,7 @@ SHELL := /bin/bash
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 	@printf '%s\n' '' 'Variables of make up (VARIABLE=value make up):' \
-	  '  STACKS               parts: agents metrics logs (default), logstash' \
+	  '  STACKS               parts: agents metrics logs (default), logstash, least-rights' \
 	  '  REGISTRY             host/prefix to push our images to; needed with more than one node' \
 	  '  DOCKER_HOST          an engine to use as it is; nothing is installed or started then' \
 	  '  PROMETHEUS_IMAGE, ALERTMANAGER_IMAGE, GRAFANA_IMAGE,' \

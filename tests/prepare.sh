@@ -8,6 +8,8 @@ dockerd:docker.io
 iptables:iptables
 ip:iproute2
 nsenter:util-linux
+openssl:openssl
+setpriv:util-linux
 prometheus:prometheus
 promtool:prometheus
 amtool:prometheus-alertmanager

@@ -1,6 +1,7 @@
 //! The Docker Engine, through bollard: which one, how to reach it, and what changes on it.
 
 mod host;
+mod raw;
 mod watch;
 
 use bollard::Docker;
@@ -9,6 +10,7 @@ use thiserror::Error;
 
 pub use bollard;
 pub use host::DockerHost;
+pub use raw::{RawError, send};
 pub use watch::{Change, Container, Lifecycle, watch};
 
 /// A connection whose API version both sides know.

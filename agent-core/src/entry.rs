@@ -57,15 +57,24 @@ pub trait Agent {
     fn run(config: Self::Config, context: Context) -> impl Future<Output = Result<(), RunError>>;
 }
 
-/// Something an agent can do instead of working: its name comes first on the command line, then the agent's flags.
+/// Something an agent can do instead of working: its name comes first on the command line, then flags.
 #[derive(Debug)]
 pub struct Subcommand<C> {
     /// The word on the command line.
     pub name: &'static str,
     /// What it does, for `--help`: `` `agent name` `` is put before it.
     pub about: &'static str,
-    /// Does it and gives the exit code; there is no runtime, no log and no signal handling.
-    pub run: fn(C, &Context) -> ExitCode,
+    /// How it does it.
+    pub run: Run<C>,
+}
+
+/// What a [`Subcommand`] does.
+#[derive(Debug)]
+pub enum Run<C> {
+    /// Does it with the agent's own flags and gives the exit code; there is no runtime, no log and no signal handling.
+    Here(fn(C, &Context) -> ExitCode),
+    /// Runs another agent, which has flags of its own: [`run_agent`].
+    Agent(fn(Vec<OsString>, &Environment) -> ExitCode),
 }
 
 /// What the core hands to a running agent.
@@ -114,16 +123,28 @@ pub fn run<A: Agent>() -> ExitCode {
     }
     let subcommand =
         arguments.get(1).and_then(|word| A::subcommands().into_iter().find(|known| word == known.name));
-    if subcommand.is_some() {
-        arguments.remove(1);
+    let Some(subcommand) = subcommand else { return run_agent::<A>(arguments, &environment) };
+    arguments.remove(1);
+    match subcommand.run {
+        Run::Here(run) => configured::<A>(arguments, &environment, |config, context| run(config, &context)),
+        Run::Agent(run) => run(arguments, &environment),
     }
-    match configure::<A>(arguments, &environment) {
+}
+
+/// Runs an agent with these arguments, the first of which is the program.
+pub fn run_agent<A: Agent>(arguments: Vec<OsString>, environment: &Environment) -> ExitCode {
+    configured::<A>(arguments, environment, start::<A>)
+}
+
+fn configured<A: Agent>(
+    arguments: Vec<OsString>,
+    environment: &Environment,
+    then: impl FnOnce(A::Config, Context) -> ExitCode,
+) -> ExitCode {
+    match configure::<A>(arguments, environment) {
         Ok((common, config)) => {
-            let context = Context { common, environment, shutdown: CancellationToken::new() };
-            match subcommand {
-                Some(subcommand) => (subcommand.run)(config, &context),
-                None => start::<A>(config, context),
-            }
+            let environment = environment.clone();
+            then(config, Context { common, environment, shutdown: CancellationToken::new() })
         }
         Err(Stop::Clap(stop)) => {
             let code = if stop.use_stderr() { EXIT_USAGE } else { 0 };
@@ -144,12 +165,15 @@ enum Stop {
 }
 
 fn command<A: Agent>() -> Command {
-    let mut help = format!("`{} healthcheck` asks the running agent whether it answers.\n", A::NAME);
+    // A subcommand is asked by its program's `healthcheck`.
+    let program = A::NAME.split(' ').next().unwrap_or(A::NAME);
+    let mut help = format!("`{program} healthcheck` asks the running agent whether it answers.\n");
     for Subcommand { name, about, .. } in A::subcommands() {
         help.extend(["`", A::NAME, " ", name, "` ", about, ".\n"]);
     }
     help.push_str("Flags may be written with one dash or two.");
-    let command = Command::new(A::NAME).version(A::VERSION).max_term_width(110).after_help(help);
+    let command =
+        Command::new(A::NAME).bin_name(A::NAME).version(A::VERSION).max_term_width(110).after_help(help);
     // Last, because the documentation of a struct of flags would take its place.
     A::add_flags(CommonArgs::augment_args(A::Args::augment_args(command))).about(A::ABOUT)
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use agent_core::cli::CommonDefaults;
 use agent_core::collector::CollectorSet;
 use agent_core::docker::watch;
-use agent_core::entry::{Agent, Context, Environment};
+use agent_core::entry::{Agent, Context, Environment, Subcommand};
 use agent_core::error::{ConfigErrors, RunError};
 use agent_core::identity::{Identity, Places, SharedIdentity};
 use agent_core::prometheus::metrics::counter::Counter;
@@ -25,6 +25,7 @@ use crate::source::cgroup::CgroupSource;
 use crate::source::stats::StatsSource;
 use crate::source::{AutoSource, Choice, Source};
 use crate::store::Store;
+use crate::{cluster, socket_proxy};
 
 /// The agent `container-exporter`.
 #[derive(Debug)]
@@ -51,6 +52,10 @@ impl Agent for ContainerExporter {
         environment: &Environment,
     ) -> Result<Config, ConfigErrors> {
         args.check(matches, environment)
+    }
+
+    fn subcommands() -> Vec<Subcommand<Config>> {
+        vec![cluster::subcommand(), socket_proxy::subcommand()]
     }
 
     async fn run(config: Config, mut context: Context) -> Result<(), RunError> {

@@ -8,6 +8,7 @@
 pub mod agent;
 pub mod block_devices;
 pub mod cadvisor_flags;
+pub mod cluster;
 pub mod collectors;
 pub mod config;
 pub mod container;
@@ -17,5 +18,6 @@ pub mod host;
 pub mod labels;
 pub mod net_dev;
 pub mod sample;
+pub mod socket_proxy;
 pub mod source;
 pub mod store;

@@ -32,12 +32,14 @@ STATE=${STATE_DIR:-$DEPLOY/.state/$(state_name)}
 
 check_settings() {
   local part
-  [ -n "${STACKS// /}" ] || die "STACKS is empty" "right: some of agents, metrics, logs, logstash"
+  local right="right: some of agents, least-rights, metrics, logs, logstash"
+  [ -n "${STACKS// /}" ] || die "STACKS is empty" "$right"
   for part in $STACKS; do
     case $part in
       agents | metrics | logs) ;;
+      least-rights) has_part agents || die "STACKS='$STACKS': least-rights is an overlay on agents" "right: STACKS='agents $STACKS'" ;;
       logstash) has_part logs || die "STACKS='$STACKS': logstash is an overlay on logs" "right: STACKS='$STACKS logs'" ;;
-      *) die "STACKS='$STACKS': unknown part '$part'" "right: some of agents, metrics, logs, logstash" ;;
+      *) die "STACKS='$STACKS': unknown part '$part'" "$right" ;;
     esac
   done
   case $OFFLINE in auto | always | never) ;; *) die "OFFLINE='$OFFLINE'" "right: auto, always or never" ;; esac

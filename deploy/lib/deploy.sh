@@ -44,9 +44,10 @@ left_out() {
 
 deploy_stack() {
   local part files=()
-  # In this order: logstash.yml changes what logs.yml says.
-  for part in agents metrics logs logstash; do
+  # In this order: least-rights.yml changes what agents.yml says, logstash.yml what logs.yml says.
+  for part in agents least-rights metrics logs logstash; do
     if has_part "$part" && ! left_out "$part"; then files+=(-c "$DEPLOY/$part.yml"); fi
+    if [ "$part" = logs ] && has_part logs && has_part least-rights; then files+=(-c "$DEPLOY/least-rights-logs.yml"); fi
   done
   # --resolve-image never: what is deployed was pulled or built above, and a registry that
   # does not answer must not hold this up. --prune: parts no longer chosen go.

@@ -42,6 +42,8 @@ build_images() {
   # A client without buildx has the classic builder only, and wants to be told.
   docker buildx version >/dev/null 2>&1 || export DOCKER_BUILDKIT=0
   for a in $AGENTS; do cp "$BINARIES/$a" "$stage/$a"; done
+  mkdir -p "$stage/var/lib"
+  mkdir -m 0775 "$stage/var/lib/log-router"
   for a in $AGENTS; do
     image=${IMAGE_PREFIX}$a:$VERSION
     content=$(hash_files "$stage/$a" "$DOCKERFILE")

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use agent_core::entry::{Context, EXIT_RUN, Subcommand};
+use agent_core::entry::{Context, EXIT_RUN, Run, Subcommand};
 use agent_core::identity::{Identity, Places, SharedIdentity};
 
 use self::report::{Finding, Report};
@@ -21,7 +21,7 @@ use crate::host::Host;
 pub(crate) const SUBCOMMAND: Subcommand<Config> = Subcommand {
     name: "doctor",
     about: "tells what it sees of the host with the flags that follow, and what is in the way",
-    run,
+    run: Run::Here(run),
 };
 
 fn run(config: Config, context: &Context) -> ExitCode {

@@ -40,6 +40,14 @@ impl Agent {
         Self::start_program(&binary(name), "/-/healthy", arguments, environment)
     }
 
+    /// The same as uid and gid 65534, with no other group and no capability.
+    pub fn start_as_nobody(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let program = binary(name).display().to_string();
+        let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", &program];
+        let arguments = [&nobody[..], arguments].concat();
+        Self::start_program(Path::new("setpriv"), "/-/healthy", &arguments, environment)
+    }
+
     /// The same with any program that takes `--web.listen-address`; `path` is asked until it answers.
     pub fn start_program(
         program: &Path,
@@ -58,14 +66,20 @@ impl Agent {
         agent
     }
 
+    /// Starts an agent without waiting for its answer.
+    pub fn launch(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::spawn(&binary(name), arguments, environment)
+    }
+
     fn spawn(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let name = program.display().to_string();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let log = File::create(folder.path().join("log")).expect("a log file");
         let port = free_port();
         let child = Command::new(program)
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            // Last, as the first may be a subcommand.
             .args(arguments)
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .envs(environment.iter().copied())
             .stderr(log)
             .spawn()

@@ -28,10 +28,13 @@ impl Prometheus {
                 format!("  - job_name: {job}\n    static_configs: [{{targets: ['{target}']}}]\n")
             })
             .collect();
-        let config = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{}",
-            scrapes.concat()
-        );
+        Self::configured(&scrapes.concat())
+    }
+
+    /// Starts one with these `scrape_configs`.
+    pub fn configured(scrapes: &str) -> Self {
+        let config =
+            format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{scrapes}");
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("prometheus.yml"), config).expect("a configuration");
         let path = |name: &str| folder.path().join(name).display().to_string();

@@ -59,6 +59,7 @@ fn the_docker_client_takes_every_combination() {
         &["agents", "metrics", "logs"],
         &["logs", "logstash"],
         &["agents", "metrics", "logs", "logstash"],
+        &["agents", "least-rights", "logs", "least-rights-logs", "logstash"],
     ] {
         let files: Vec<_> = combination.iter().map(|f| format!(" -c {}/{f}.yml", deploy.display())).collect();
         let script =
@@ -92,6 +93,8 @@ fn prometheus_and_alertmanager_take_their_files() {
     let config = config.replace("/run/secrets/admin_password", &password.display().to_string());
     let config =
         config.replace("/etc/prometheus/rules", &deploy.join("prometheus/rules").display().to_string());
+    let example = deploy.join("prometheus/http_sd.yml");
+    run("promtool", &["check", "config", &example.display().to_string()]);
     let file = folder.path().join("prometheus.yml");
     fs::write(&file, config).expect("a configuration");
     run("promtool", &["check", "config", &file.display().to_string()]);

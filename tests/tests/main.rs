@@ -8,6 +8,7 @@
     reason = "what goes wrong in a test ends it, and its output is the report"
 )]
 
+mod cluster;
 mod conservation;
 mod container_exporter;
 mod containers;
@@ -16,5 +17,7 @@ mod formats;
 mod joins;
 mod node_exporter_live;
 mod rules;
+mod socket_proxy;
 mod stack;
 mod syslog;
+mod web_config;

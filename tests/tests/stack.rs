@@ -21,6 +21,10 @@ struct Stack {
 
 /// Runs a script of `deploy/` on the test's engine and returns what it printed on both streams.
 fn deploy(engine: &Engine, script: &str) -> String {
+    deploy_with(engine, script, &[])
+}
+
+fn deploy_with(engine: &Engine, script: &str, variables: &[(&str, &str)]) -> String {
     let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
     let output = Command::new("bash")
         .arg("-c")
@@ -29,6 +33,7 @@ fn deploy(engine: &Engine, script: &str) -> String {
         .env("STATE_DIR", state(engine))
         .env("SKIP_BUILD", "1")
         .env("ADVERTISE_ADDR", engine.address())
+        .envs(variables.iter().copied())
         .output()
         .expect("bash");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -101,6 +106,7 @@ impl Stack {
 fn the_stack_does_what_the_readme_says() {
     let stack = Stack::up();
     targets_are_found_by_dns(&stack);
+    the_cluster_is_seen(&stack);
     interfaces_ask_for_the_password(&stack);
     the_host_is_seen_from_inside(&stack);
     agents_have_least_rights(&stack);
@@ -109,6 +115,7 @@ fn the_stack_does_what_the_readme_says() {
     a_killed_router_loses_nothing(&stack);
     agents_end_at_once_as_pid_1(&stack);
     a_second_up_changes_nothing(&stack);
+    least_rights_are_enough(&stack);
     down_leaves_nothing(&stack);
 }
 
@@ -119,6 +126,7 @@ fn targets_are_found_by_dns(stack: &Stack) {
         ("node", "tasks.node-exporter"),
         ("cadvisor", "tasks.container-exporter"),
         ("log-router", "tasks.log-router"),
+        ("swarm-cluster", "tasks.cluster"),
         ("prometheus", "tasks.prometheus"),
     ] {
         let target = targets
@@ -128,6 +136,26 @@ fn targets_are_found_by_dns(stack: &Stack) {
         assert_eq!(target["health"], "up", "{target}");
         assert_eq!(target["discoveredLabels"]["__meta_dns_name"], name, "{target}");
     }
+}
+
+fn the_cluster_is_seen(stack: &Stack) {
+    let name = stack.engine.docker(&["info", "-f", "{{.Name}}"]);
+    let node = stack.expect("swarm_cluster_node_info * on(node_id) group_left() node_meta");
+    assert_eq!(node["metric"]["node_name"], name.as_str());
+    assert_eq!(node["metric"]["state"], "ready");
+    // Reserved, used and limit of one service, side by side.
+    let service = "container_label_com_docker_swarm_service_name";
+    for (expression, value) in [
+        ("swarm_cluster_service_task_memory_reservation_bytes", "16777216"),
+        ("swarm_cluster_service_task_memory_limit_bytes", "67108864"),
+        ("swarm_cluster_service_running_tasks == swarm_cluster_service_desired_tasks", "1"),
+    ] {
+        let found = stack.expect(&format!("({expression}) and on({service}) swarm_cluster_service_info{{{service}=\"swarmscope_node-exporter\"}}"));
+        assert_eq!(found["value"][1], value, "{found}");
+    }
+    stack.expect(&format!(
+        "sum by ({service}) (container_memory_usage_bytes) / on({service}) (swarm_cluster_service_task_memory_limit_bytes * swarm_cluster_service_running_tasks)"
+    ));
 }
 
 fn interfaces_ask_for_the_password(stack: &Stack) {
@@ -286,15 +314,33 @@ fn a_second_up_changes_nothing(stack: &Stack) {
     let mine = ["ps", "-q", "--no-trunc", "--filter", "label=com.docker.stack.namespace=swarmscope"];
     let tasks = || stack.engine.docker(&mine).lines().map(str::to_owned).collect::<BTreeSet<_>>();
     until(Duration::from_secs(60), "the agents' new tasks", || {
-        ensure(tasks().len() == 6, format!("{:?}", tasks()))
+        ensure(tasks().len() == 7, format!("{:?}", tasks()))
     });
     let before = tasks();
     deploy(&stack.engine, "up.sh");
     assert_eq!(tasks(), before);
 }
 
+fn least_rights_are_enough(stack: &Stack) {
+    let text = deploy_with(&stack.engine, "up.sh", &[("STACKS", "agents least-rights metrics logs")]);
+    assert!(text.lines().any(|l| l.starts_with("docker-socket-proxy") && l.contains("1/1 up")), "{text}");
+    for agent in ["container-exporter", "log-router"] {
+        let id = stack.container(&format!("swarmscope_{agent}"));
+        let facts = stack.engine.docker(&["inspect", "-f", "{{.Config.User}} {{json .Mounts}}", &id]);
+        assert!(facts.starts_with("65534:65534 "), "{agent}: {facts}");
+        let socket = stack.engine.socket().display().to_string();
+        assert!(!facts.contains(&socket), "{agent} has the engine's socket: {facts}");
+    }
+    service(stack, "shop_late", "echo 'through the proxy'; sleep 3600");
+    stack.expect("container_memory_usage_bytes{container_label_com_docker_swarm_service_name=\"shop_late\"}");
+    until(Duration::from_secs(60), "a line that came through the proxy", || {
+        let (documents, messages) = counted(stack, "shop_late")?;
+        ensure(documents == 1 && messages.contains("through the proxy"), format!("{messages:?}"))
+    });
+}
+
 fn down_leaves_nothing(stack: &Stack) {
-    stack.engine.docker(&["service", "rm", "shop_speaker", "shop_counter"]);
+    stack.engine.docker(&["service", "rm", "shop_speaker", "shop_counter", "shop_late"]);
     until(Duration::from_secs(30), "the end of our own containers", || {
         let left = stack.engine.docker(&["ps", "-aq", "--filter", "label=com.docker.stack.namespace=shop"]);
         ensure(left.is_empty(), left)
