@@ -15,5 +15,6 @@ mod files;
 mod formats;
 mod joins;
 mod node_exporter_live;
+mod plain_container;
 mod stack;
 mod syslog;
