@@ -225,8 +225,8 @@ pub const COLLECTORS: &[Spec] = &[
     }),
     off(
         "ethtool",
-        "nothing: network drivers tell their statistics by an ioctl only, which no safe library offers",
-        "nothing",
+        "link modes and drivers of network devices; what drivers count needs an ioctl, which no sound library offers",
+        "netlink (ethtool), S/class/net/*/device",
         ethtool::FLAGS,
         ethtool::build,
     ),
@@ -472,8 +472,8 @@ pub const COLLECTORS: &[Spec] = &[
     }),
     off(
         "wifi",
-        "stations of wireless networks (recorded ones only, so far)",
-        "the folder given by its flag",
+        "wireless devices, their networks and the stations that they talk to",
+        "netlink (nl80211)",
         wifi::FLAGS,
         |given| Ok(wifi::build(given)),
     ),
