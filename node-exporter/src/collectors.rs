@@ -491,6 +491,17 @@ pub const COLLECTORS: &[Spec] = &[
     }),
 ];
 
+/// Every reader of answers over netlink, for fuzzing: no file leads to them.
+#[cfg(fuzzing)]
+pub fn read_message(bytes: &[u8]) {
+    crate::netlink::read_datagram(bytes);
+    ethtool::read_message(bytes);
+    netdev::netlink::read_message(bytes);
+    network_route::messages::read_message(bytes);
+    qdisc::read_message(bytes);
+    wifi::nl80211::read_message(bytes);
+}
+
 /// Makes a collector once the host is known, and again after a panic.
 pub struct Build(Box<Make>);
 

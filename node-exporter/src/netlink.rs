@@ -132,6 +132,14 @@ pub fn long(bytes: &[u8], offset: usize) -> Option<u64> {
     bytes.get(offset..)?.first_chunk().copied().map(u64::from_ne_bytes)
 }
 
+/// For fuzzing.
+#[cfg(fuzzing)]
+pub(crate) fn read_datagram(datagram: &[u8]) {
+    for (_, body) in messages(datagram) {
+        generic::read_message(body);
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod fake {
     /// An attribute with its padding.

@@ -153,6 +153,14 @@ fn write(out: &mut Exposition<'_>, devices: &[Device]) {
     }
 }
 
+/// For fuzzing.
+#[cfg(fuzzing)]
+pub(super) fn read_message(body: &[u8]) {
+    for mode in parse_device(body).into_iter().flat_map(|device| device.modes) {
+        mode.speed();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use agent_core::testing::{FakeRoot, collect};

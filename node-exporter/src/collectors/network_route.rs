@@ -4,7 +4,7 @@
 //! `net/ipv6_route`, which know neither the protocol nor the source address of a route.
 
 mod files;
-mod messages;
+pub(super) mod messages;
 
 use std::collections::BTreeMap;
 

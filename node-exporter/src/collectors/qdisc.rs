@@ -107,6 +107,12 @@ fn read_recorded(path: PathBuf) -> Result<Vec<Qdisc>, CollectError> {
     parse_recorded(&content).map_err(|error| CollectError::parse(path, error.line(), error.to_string()))
 }
 
+/// For fuzzing.
+#[cfg(fuzzing)]
+pub(super) fn read_message(body: &[u8]) {
+    parse_message(body);
+}
+
 #[cfg(test)]
 mod tests {
     use agent_core::testing::{FakeRoot, collect};

@@ -3,7 +3,7 @@
 //! The kernel answers for the asker's network namespace, so in a namespace of its own the collector has no data. What
 //! answers lack is left out.
 
-mod nl80211;
+pub(super) mod nl80211;
 mod recorded;
 
 use std::path::PathBuf;

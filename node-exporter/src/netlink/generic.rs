@@ -48,6 +48,12 @@ fn parse_family(body: &[u8], name: &str) -> Option<u16> {
     (found.strip_suffix(b"\0")? == name.as_bytes()).then_some(number)
 }
 
+/// For fuzzing.
+#[cfg(fuzzing)]
+pub(super) fn read_message(body: &[u8]) {
+    parse_family(body, "x");
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -112,6 +112,13 @@ impl Address {
     }
 }
 
+/// For fuzzing.
+#[cfg(fuzzing)]
+pub(in crate::collectors) fn read_message(body: &[u8]) {
+    parse_link(body);
+    parse_address(body).map(|address| address.scope());
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -86,6 +86,12 @@ fn address(value: &[u8]) -> Option<IpAddr> {
     v4().or_else(|_| v6()).ok()
 }
 
+/// For fuzzing.
+#[cfg(fuzzing)]
+pub(in crate::collectors) fn read_message(body: &[u8]) {
+    parse(body);
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -105,6 +105,14 @@ fn parse_rate(nested: &[u8]) -> Option<u64> {
     Some(wide.or_else(narrow)? * RATE)
 }
 
+/// For fuzzing.
+#[cfg(fuzzing)]
+pub(in crate::collectors) fn read_message(body: &[u8]) {
+    parse_device(body);
+    parse_network(body);
+    parse_station(body);
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
