@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help up down demo demo-down password secrets images test test-vm bench check
+.PHONY: help up down demo demo-down password secrets images test test-vm fuzz bench check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -46,6 +46,9 @@ test: ## run every test
 
 test-vm: ## run the collectors that need systemd in a virtual machine, beside node_exporter
 	@bash tests/vm.sh
+
+fuzz: ## run every fuzz target for SECONDS_EACH (30) seconds
+	@bash tests/fuzz.sh
 
 bench: ## compare with Debian's prometheus-node-exporter
 	@bash tests/bench.sh

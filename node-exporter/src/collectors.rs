@@ -225,8 +225,8 @@ pub const COLLECTORS: &[Spec] = &[
     }),
     off(
         "ethtool",
-        "nothing: network drivers tell their statistics by an ioctl only, which no safe library offers",
-        "nothing",
+        "link modes and drivers of network devices; what drivers count needs an ioctl, which no sound library offers",
+        "netlink (ethtool), S/class/net/*/device",
         ethtool::FLAGS,
         ethtool::build,
     ),
@@ -472,8 +472,8 @@ pub const COLLECTORS: &[Spec] = &[
     }),
     off(
         "wifi",
-        "stations of wireless networks (recorded ones only, so far)",
-        "the folder given by its flag",
+        "wireless devices, their networks and the stations that they talk to",
+        "netlink (nl80211)",
         wifi::FLAGS,
         |given| Ok(wifi::build(given)),
     ),
@@ -490,6 +490,17 @@ pub const COLLECTORS: &[Spec] = &[
         Ok(Build::new(zoneinfo::Zoneinfo::new))
     }),
 ];
+
+/// Every reader of answers over netlink, for fuzzing: no file leads to them.
+#[cfg(fuzzing)]
+pub fn read_message(bytes: &[u8]) {
+    crate::netlink::read_datagram(bytes);
+    ethtool::read_message(bytes);
+    netdev::netlink::read_message(bytes);
+    network_route::messages::read_message(bytes);
+    qdisc::read_message(bytes);
+    wifi::nl80211::read_message(bytes);
+}
 
 /// Makes a collector once the host is known, and again after a panic.
 pub struct Build(Box<Make>);

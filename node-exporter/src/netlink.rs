@@ -1,17 +1,19 @@
-//! Asking the kernel by rtnetlink, for what no file tells. It answers for our own network namespace only.
+//! Asking the kernel by netlink, for what no file tells. It answers for our own network namespace only.
+
+pub mod generic;
+pub mod numbers;
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use self::numbers::message::{DONE, DUMP, ERROR, REQUEST};
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with};
+use rustix::net::{
+    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
+};
 
-const REQUEST: u16 = 0x1;
-const DUMP: u16 = 0x300;
-const ERROR: u16 = 2;
-const DONE: u16 = 3;
 /// Length, kind, flags, number, sender.
 const HEADER: usize = 16;
 /// The kernel's datagrams are not larger.
@@ -27,9 +29,13 @@ pub struct Netlink {
 }
 
 impl Netlink {
-    /// Needs no rights.
+    /// To rtnetlink; needs no rights.
     pub fn open() -> io::Result<Self> {
-        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
+        Self::open_to(None)
+    }
+
+    fn open_to(protocol: Option<Protocol>) -> io::Result<Self> {
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)?;
         set_socket_timeout(&socket, Timeout::Recv, Some(DEADLINE))?;
         Ok(Self { socket, buffer: vec![0; BUFFER] })
     }
@@ -99,6 +105,18 @@ pub fn records<'b, K>(
     })
 }
 
+/// The value of the first attribute of a kind.
+pub fn attribute(body: &[u8], wanted: u16) -> Option<&[u8]> {
+    attributes(body).find_map(|(kind, value)| (kind == wanted).then_some(value))
+}
+
+/// A text, which ends at a zero byte where there is one.
+pub fn string(value: &[u8]) -> String {
+    let end = value.iter().position(|byte| *byte == 0);
+    let text = end.and_then(|end| value.get(..end)).unwrap_or(value);
+    String::from_utf8_lossy(text).into_owned()
+}
+
 /// A number of 16 bits at an offset.
 pub fn short(bytes: &[u8], offset: usize) -> Option<u16> {
     bytes.get(offset..)?.first_chunk().copied().map(u16::from_ne_bytes)
@@ -112,6 +130,14 @@ pub fn number(bytes: &[u8], offset: usize) -> Option<u32> {
 /// A number of 64 bits at an offset.
 pub fn long(bytes: &[u8], offset: usize) -> Option<u64> {
     bytes.get(offset..)?.first_chunk().copied().map(u64::from_ne_bytes)
+}
+
+/// For fuzzing.
+#[cfg(fuzzing)]
+pub(crate) fn read_datagram(datagram: &[u8]) {
+    for (_, body) in messages(datagram) {
+        generic::read_message(body);
+    }
 }
 
 #[cfg(test)]

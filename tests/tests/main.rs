@@ -16,6 +16,7 @@ mod files;
 mod formats;
 mod joins;
 mod node_exporter_live;
+mod plain_container;
 mod rules;
 mod socket_proxy;
 mod stack;

@@ -4,7 +4,7 @@
 //! That is asked only where our own network is the one to read; for addresses our own network has to be the host's.
 
 mod attributes;
-mod netlink;
+pub(super) mod netlink;
 
 use std::io;
 

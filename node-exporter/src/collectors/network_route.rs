@@ -4,7 +4,7 @@
 //! `net/ipv6_route`, which know neither the protocol nor the source address of a route.
 
 mod files;
-mod messages;
+pub(super) mod messages;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +14,7 @@ use agent_core::read::{KeptFile, Scratch};
 
 use crate::host::{Host, optional, read};
 use crate::netlink::Netlink;
+use crate::netlink::numbers::route::GET_ROUTE;
 
 /// The collector.
 #[derive(Debug)]
@@ -99,7 +100,7 @@ fn ask(kept: &mut Option<Netlink>) -> Result<Vec<Route>, CollectError> {
     let mut netlink = kept.take().map_or_else(Netlink::open, Ok).map_err(failed)?;
     let mut found = Vec::new();
     netlink
-        .dump(messages::GET, &messages::REQUEST, |body| {
+        .dump(GET_ROUTE, &messages::REQUEST, |body| {
             found.extend(messages::parse(body).into_iter().flatten());
         })
         .map_err(failed)?;

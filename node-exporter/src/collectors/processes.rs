@@ -42,7 +42,7 @@ impl Processes {
             self.path.extend([self.procfs.as_path(), Path::new(&name)]);
             let Some(stat) = self.read_stat() else { continue };
             counts.pids += 1;
-            counts.threads += stat.threads;
+            counts.threads = counts.threads.saturating_add(stat.threads);
             counts.processes.add(stat.state);
             self.count_threads(&name, &stat, &mut counts.thread_states);
         }

@@ -16,6 +16,7 @@ use crate::filter::Filter;
 use crate::flags::{Flag, Given, Takes};
 use crate::host::{Host, needs_own_network};
 use crate::netlink::Netlink;
+use crate::netlink::numbers::route::GET_QDISC;
 use crate::table::{Column, write_rows};
 
 const FIXTURES: Flag = Flag {
@@ -75,9 +76,7 @@ impl QdiscCollector {
         let failed = |error| CollectError::Other(format!("rtnetlink: {error}"));
         let mut netlink = netlink.map_err(failed)?;
         let mut found = Vec::new();
-        netlink
-            .dump(parse::GET, &parse::REQUEST, |body| found.extend(parse_message(body)))
-            .map_err(failed)?;
+        netlink.dump(GET_QDISC, &parse::REQUEST, |body| found.extend(parse_message(body))).map_err(failed)?;
         // A device that vanished has no name any more.
         let named = found.into_iter().filter_map(|(device, mut qdisc)| {
             qdisc.device = netlink.device_name(device)?;
@@ -106,6 +105,12 @@ impl Collector for QdiscCollector {
 fn read_recorded(path: PathBuf) -> Result<Vec<Qdisc>, CollectError> {
     let content = std::fs::read(&path).map_err(|error| CollectError::io(&path, error))?;
     parse_recorded(&content).map_err(|error| CollectError::parse(path, error.line(), error.to_string()))
+}
+
+/// For fuzzing.
+#[cfg(fuzzing)]
+pub(super) fn read_message(body: &[u8]) {
+    parse_message(body);
 }
 
 #[cfg(test)]

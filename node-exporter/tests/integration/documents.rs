@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use node_exporter::collectors::COLLECTORS;
+use node_exporter::collectors::{COLLECTORS, Spec};
 use node_exporter::flags::Takes;
 
 use crate::exporter::{assert_golden, package};
@@ -37,18 +37,44 @@ applies, what each collector reads or why not, and what the other nodes of the S
   and `/sys` may be refused; no default collector needs them. Else run with `--security-opt apparmor=unconfined`.
 ";
 
+/// Between these lines the README has the table.
+const BEGIN: &str = "<!-- collectors: made from node-exporter/src/collectors.rs, checked by a test -->\n";
+const END: &str = "<!-- end of collectors -->\n";
+
+/// What Markdown would take for emphasis.
+fn plain(text: &str) -> String {
+    text.replace('*', "\\*")
+}
+
+fn state(spec: &Spec) -> &'static str {
+    if spec.default_on { "on" } else { "off" }
+}
+
+#[test]
+fn the_table_in_the_readme_is_that_of_the_code() {
+    let path = package().join("../README.md");
+    let readme = std::fs::read_to_string(&path).expect("the README");
+    let (before, rest) = readme.split_once(BEGIN).expect("the line before the table");
+    let (_, after) = rest.split_once(END).expect("the line after the table");
+    let mut table = String::from("| Collector | Default | What | Reads |\n|---|---|---|---|\n");
+    for spec in COLLECTORS {
+        let (about, reads) = (plain(spec.about), plain(spec.reads));
+        writeln!(table, "| {} | {} | {about} | {reads} |", spec.name, state(spec)).expect("a String");
+    }
+    assert_golden(&path, &[before, BEGIN, &table, END, after].concat());
+}
+
 #[test]
 fn the_list_of_collectors_is_that_of_the_code() {
     let mut text = String::from(INTRODUCTION);
     for spec in COLLECTORS {
-        let state = if spec.default_on { "on" } else { "off" };
         let flags = spec.flags.iter().map(|flag| match flag.takes {
             Takes::Value { what, .. } | Takes::Values { what } => format!("`--{}={what}`", flag.name),
             Takes::Switch { .. } => format!("`--{}`", flag.name),
         });
         let flags = flags.collect::<Vec<_>>().join("<br>");
-        let plain = |text: &str| text.replace('*', "\\*");
         let (about, reads) = (plain(spec.about), plain(spec.reads));
+        let state = state(spec);
         writeln!(text, "| {} | {state} | {about} | {reads} | {flags} |", spec.name).expect("a String");
     }
     text.push_str(SURROUNDINGS);

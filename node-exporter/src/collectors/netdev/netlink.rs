@@ -3,20 +3,14 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::netlink::{Netlink, attributes, long, number};
+use crate::netlink::numbers::{address, link, route};
+use crate::netlink::{Netlink, attribute, attributes, long, number};
 
 use super::Numbers;
 
-const GET_LINK: u16 = 18;
-const GET_ADDRESS: u16 = 22;
 /// Lengths of `ifinfomsg` and `ifaddrmsg`.
 const LINK: usize = 16;
 const ADDRESS: usize = 8;
-
-const LINK_NAME: u16 = 3;
-const LINK_STATS: u16 = 23;
-const ADDRESS_OF_PEER: u16 = 1;
-const ADDRESS_OF_OURS: u16 = 2;
 
 /// What is to be added for each number of [`Numbers`], by the places in `rtnl_link_stats64`. It is what the kernel does
 /// itself for `/proc/net/dev`.
@@ -53,14 +47,14 @@ pub(super) struct Address {
 /// All devices: number, name and counters.
 pub(super) fn read_links() -> io::Result<Vec<(u32, String, Numbers)>> {
     let mut links = Vec::new();
-    Netlink::open()?.dump(GET_LINK, &[0; LINK], |body| links.extend(parse_link(body)))?;
+    Netlink::open()?.dump(route::GET_LINK, &[0; LINK], |body| links.extend(parse_link(body)))?;
     Ok(links)
 }
 
 /// All addresses.
 pub(super) fn read_addresses() -> io::Result<Vec<Address>> {
     let mut addresses = Vec::new();
-    Netlink::open()?.dump(GET_ADDRESS, &[0; ADDRESS], |body| addresses.extend(parse_address(body)))?;
+    Netlink::open()?.dump(route::GET_ADDRESS, &[0; ADDRESS], |body| addresses.extend(parse_address(body)))?;
     Ok(addresses)
 }
 
@@ -70,8 +64,8 @@ fn parse_link(body: &[u8]) -> Option<(u32, String, Numbers)> {
     let mut numbers = Numbers::default();
     for (kind, content) in attributes(body.get(LINK..)?) {
         match kind {
-            LINK_NAME => name = Some(String::from_utf8_lossy(content.strip_suffix(b"\0")?).into_owned()),
-            LINK_STATS => {
+            link::NAME => name = Some(String::from_utf8_lossy(content.strip_suffix(b"\0")?).into_owned()),
+            link::STATS => {
                 for (number, parts) in numbers.iter_mut().zip(PARTS) {
                     let parts = parts.iter().map(|place| long(content, place * size_of::<u64>()));
                     *number = parts.reduce(|sum, part| Some(sum?.wrapping_add(part?))).flatten();
@@ -86,8 +80,7 @@ fn parse_link(body: &[u8]) -> Option<(u32, String, Numbers)> {
 fn parse_address(body: &[u8]) -> Option<Address> {
     let (prefix, index) = (*body.get(1)?, number(body, 4)?);
     let found = body.get(ADDRESS..)?;
-    let find = |wanted| attributes(found).find_map(|(kind, content)| (kind == wanted).then_some(content));
-    let content = find(ADDRESS_OF_OURS).or_else(|| find(ADDRESS_OF_PEER))?;
+    let content = attribute(found, address::OF_OURS).or_else(|| attribute(found, address::OF_PEER))?;
     let ip = match content.len() {
         4 => Ipv4Addr::from(*content.first_chunk::<4>()?).into(),
         16 => Ipv6Addr::from(*content.first_chunk::<16>()?).into(),
@@ -119,6 +112,13 @@ impl Address {
     }
 }
 
+/// For fuzzing.
+#[cfg(fuzzing)]
+pub(in crate::collectors) fn read_message(body: &[u8]) {
+    parse_link(body);
+    parse_address(body).map(|address| address.scope());
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -131,7 +131,7 @@ mod tests {
         let stats: Vec<u8> = (0..25_u64).flat_map(|place| (1_u64 << place).to_ne_bytes()).collect();
         let mut body = vec![0; LINK];
         body[4..8].copy_from_slice(&7_u32.to_ne_bytes());
-        body.extend([attribute(LINK_NAME, b"eth0\0"), attribute(LINK_STATS, &stats)].concat());
+        body.extend([attribute(link::NAME, b"eth0\0"), attribute(link::STATS, &stats)].concat());
         let (index, name, numbers) = parse_link(&body).unwrap();
         assert_eq!((index, name.as_str()), (7, "eth0"));
         assert_eq!(numbers[0], Some(1 << 2));
@@ -148,7 +148,8 @@ mod tests {
         let mut body = vec![2, 32, 0, 0];
         body.extend(9_u32.to_ne_bytes());
         body.extend(
-            [attribute(ADDRESS_OF_PEER, &[10, 0, 0, 2]), attribute(ADDRESS_OF_OURS, &[10, 0, 0, 1])].concat(),
+            [attribute(address::OF_PEER, &[10, 0, 0, 2]), attribute(address::OF_OURS, &[10, 0, 0, 1])]
+                .concat(),
         );
         let address = parse_address(&body).unwrap();
         assert_eq!(address, Address { index: 9, ip: [10, 0, 0, 1].into(), prefix: 32 });

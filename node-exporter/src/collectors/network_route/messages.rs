@@ -3,25 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Route, destination};
-use crate::netlink::{attributes, number, records, short};
+use crate::netlink::numbers::routes::{DESTINATION, DEVICE, GATEWAY, MULTIPATH, PRIORITY, SOURCE, UNICAST};
+use crate::netlink::{attribute, attributes, number, records, short};
 
-/// Asks for all routes.
-pub(super) const GET: u16 = 26;
 /// An `rtmsg` of zeros: of all families.
 pub(super) const REQUEST: [u8; MESSAGE] = [0; MESSAGE];
 const MESSAGE: usize = 12;
 /// `rtnexthop`.
 const HOP: usize = 8;
-
-/// Routes to other machines; the others are local, broadcast, multicast, unreachable …
-const UNICAST: u8 = 1;
-
-const DESTINATION: u16 = 1;
-const DEVICE: u16 = 4;
-const GATEWAY: u16 = 5;
-const PRIORITY: u16 = 6;
-const SOURCE: u16 = 7;
-const MULTIPATH: u16 = 9;
 
 /// Who made a route, by the kernel's number.
 const PROTOCOLS: [(u8, &str); 21] = [
@@ -85,8 +74,7 @@ pub(super) fn parse(body: &[u8]) -> Option<Vec<(u32, Route)>> {
 fn parse_hops(hops: &[u8]) -> impl Iterator<Item = (u32, String, String)> {
     let header = |hop| Some((usize::from(short(hop, 0)?), (*hop.get(3)?, number(hop, 4)?)));
     records(hops, HOP, header).map(|((hops, device), body)| {
-        let gateway =
-            attributes(body).find(|(kind, _)| *kind == GATEWAY).and_then(|(_, value)| address(value));
+        let gateway = attribute(body, GATEWAY).and_then(address);
         let gateway = gateway.map(|gateway| gateway.to_string()).unwrap_or_default();
         (device, gateway, (u32::from(hops) + 1).to_string())
     })
@@ -96,6 +84,12 @@ fn address(value: &[u8]) -> Option<IpAddr> {
     let v4 = || <[u8; 4]>::try_from(value).map(Ipv4Addr::from).map(IpAddr::from);
     let v6 = || <[u8; 16]>::try_from(value).map(Ipv6Addr::from).map(IpAddr::from);
     v4().or_else(|_| v6()).ok()
+}
+
+/// For fuzzing.
+#[cfg(fuzzing)]
+pub(in crate::collectors) fn read_message(body: &[u8]) {
+    parse(body);
 }
 
 #[cfg(test)]

@@ -2,20 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::netlink::{attributes, long, number};
+use crate::netlink::numbers::qdisc::{BASIC, KIND, PACKETS, QUEUE, STATISTICS};
+use crate::netlink::{attributes, long, number, string};
 
-/// Asks for all queueing disciplines.
-pub(super) const GET: u16 = 38;
 /// A `tcmsg` of zeros: of all devices.
 pub(super) const REQUEST: [u8; MESSAGE] = [0; MESSAGE];
 const MESSAGE: usize = 20;
 
-const KIND: u16 = 1;
-const STATISTICS: u16 = 7;
-const BASIC: u16 = 1;
-const QUEUE: u16 = 3;
-/// Packets as 64 bits, where a kernel has more than fits into the 32 of `BASIC`.
-const PACKETS: u16 = 8;
 /// The parent of what hangs at a device itself.
 const ROOT: u32 = u32::MAX;
 
@@ -63,7 +56,7 @@ pub(super) fn parse_message(body: &[u8]) -> Option<(u32, Qdisc)> {
     let mut qdisc = Qdisc { parent: number(body, 12)?, ..Qdisc::default() };
     for (kind, value) in attributes(body.get(MESSAGE..)?) {
         match kind {
-            KIND => qdisc.kind = String::from_utf8_lossy(value).replace('\0', ""),
+            KIND => qdisc.kind = string(value),
             STATISTICS => qdisc.traffic = parse_statistics(value)?,
             _ => {}
         }

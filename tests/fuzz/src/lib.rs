@@ -1,0 +1,4 @@
+//! What fuzz targets share.
+
+pub mod damage;
+pub mod node;
