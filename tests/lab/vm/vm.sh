@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# A throw-away Debian machine with systemd as PID 1, booted in software. See README.md beside this file.
+# A throw-away Debian machine with systemd as PID 1, cgroup v2 and a Docker Engine, booted in software. See README.md
+# beside this file.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 suite=${VM_SUITE:-sid}
 state=${VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/swarmscope/vm}/$suite
-packages="systemd systemd-sysv dbus udev kmod libpam-systemd busybox-static procps curl prometheus-node-exporter"
+packages="systemd systemd-sysv dbus udev kmod libpam-systemd busybox-static procps curl prometheus-node-exporter
+  docker.io docker-cli containerd runc iptables iproute2"
 kernel=linux-image-cloud-amd64
 
 die() { printf 'vm: %s\n' "$*" >&2; exit 125; }
@@ -28,8 +30,11 @@ mirror() {
     awk '$1 == "Packages" && $2 == "Debian" && $3 == "Debian" && !site { site = $4 } END { print site }'
 }
 
+# What the image is made from: it is made anew when one of these changes.
+recipe() { cat "$here"/{vm.sh,init,vm-run.sh,vm-run.service} | sha256sum; }
+
 build() {
-  [ ! -e "$state/ready" ] || return 0
+  [ "$(cat "$state/ready" 2>/dev/null)" != "$(recipe)" ] || return 0
   [ "$(id -u)" = 0 ] || die "build must run as root (debootstrap)"
   need debootstrap:debootstrap qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs zstd:zstd
   local site http https
@@ -54,7 +59,7 @@ build() {
   mke2fs -q -t ext4 -E lazy_itable_init=1,lazy_journal_init=1 -d "$root" "$state/disk.img" 3G >>"$log" 2>&1 ||
     die "the disk cannot be made, see $log"
   rm -rf "$root"
-  touch "$state/ready"
+  recipe >"$state/ready"
 }
 
 in_root() { DEBIAN_FRONTEND=noninteractive LC_ALL=C chroot "$root" "$@"; }
@@ -72,7 +77,7 @@ install_packages() {
   in_root apt-get -q update || return
   # shellcheck disable=SC2086
   in_root apt-get -qy --no-install-recommends install $packages || return
-  in_root dpkg-query -W prometheus-node-exporter systemd >"$state/versions"
+  in_root dpkg-query -W prometheus-node-exporter systemd docker.io >"$state/versions"
 }
 
 # The kernel's packages are only unpacked: no boot loader, no generator of a first stage.
@@ -123,7 +128,10 @@ settings() {
   install -m 644 "$here/vm-run.service" "$root/etc/systemd/system/vm-run.service"
   in_root systemctl enable vm-run.service || return
   in_root systemctl set-default graphical.target || return
-  in_root systemctl disable prometheus-node-exporter.service || true
+  # What a guest needs it starts itself.
+  in_root systemctl disable prometheus-node-exporter.service docker.service docker.socket containerd.service || true
+  install -d "$root/etc/docker"
+  echo '{"exec-opts": ["native.cgroupdriver=systemd"]}' >"$root/etc/docker/daemon.json"
   local unit
   for unit in getty.target serial-getty@ttyS0.service systemd-firstboot.service systemd-hwdb-update.service \
     systemd-journal-catalog-update.service ldconfig.service apt-daily.timer apt-daily-upgrade.timer; do
@@ -149,9 +157,9 @@ run() {
   local err=$!
   touch "$tmp/code" "$tmp/console"
   if [ -n "${VM_CONSOLE:-}" ]; then tail -f "$tmp/console" >&2 & fi
-  TMPDIR=$tmp timeout -k 5 "$limit" qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max,la57=off -smp 2 -m 1024 \
+  TMPDIR=$tmp timeout -k 5 "$limit" qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max,la57=off -smp 2 -m "${VM_MEM:-1536}" \
     -nodefaults -no-user-config -display none -no-reboot -kernel "$state/vmlinuz" -initrd "$state/initrd" \
-    -append "console=ttyS0 quiet mitigations=off net.ifnames=0 panic=-1" -serial "file:$tmp/console" \
+    -append "console=ttyS0 quiet mitigations=off psi=1 net.ifnames=0 panic=-1" -serial "file:$tmp/console" \
     -drive "file=$state/disk.img,format=raw,if=virtio,snapshot=on,cache=unsafe" \
     -drive "file=$tmp/folder.tar,format=raw,if=virtio,readonly=on" -device virtio-rng-pci -device virtio-serial-pci \
     -chardev "pipe,id=out,path=$tmp/out" -device virtserialport,chardev=out,name=vm.out \
