@@ -38,10 +38,10 @@ images: ## build the agents and their images
 test: ## run every test
 	@bash tests/run.sh
 
-test-vm: ## run the collectors that need systemd in a virtual machine, beside node_exporter
+test-vm: ## what needs systemd or cgroup v2, in a virtual machine
 	@bash tests/vm.sh
 
-bench: ## compare with Debian's prometheus-node-exporter
+bench: ## compare with node_exporter and cAdvisor, as Debian has them
 	@bash tests/bench.sh
 
 check: ## format, lints, documentation
