@@ -22,16 +22,23 @@ pub struct Engine {
     name: String,
     index: u8,
     folder: TempDir,
+    flags: Vec<String>,
     dockerd: Option<Child>,
 }
 
 impl Engine {
     /// Starts one. `index` (below 60) makes its address; tests of one run use different ones.
     pub fn start(name: &str, index: u8) -> Self {
+        Self::start_with(name, index, &[])
+    }
+
+    /// The same with more flags for dockerd.
+    pub fn start_with(name: &str, index: u8, flags: &[&str]) -> Self {
         let name = format!("e2e{}{name}", std::process::id());
         let folder =
             tempfile::Builder::new().prefix(&format!("{name}-")).tempdir().expect("a temporary folder");
-        let mut engine = Self { name, index, folder, dockerd: None };
+        let flags = flags.iter().map(|&flag| flag.to_owned()).collect();
+        let mut engine = Self { name, index, folder, flags, dockerd: None };
         engine.make_network();
         engine.resume();
         engine.import_busybox();
@@ -89,6 +96,7 @@ impl Engine {
             .args(["dockerd", "-H", &self.host(), "--data-root", &path("data"), "--exec-root", &path("exec")])
             .args(["--pidfile", &path("pid"), "--containerd-namespace", &self.name])
             .args(["--containerd-plugins-namespace", &format!("{}p", self.name)])
+            .args(&self.flags)
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()

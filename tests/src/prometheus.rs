@@ -28,15 +28,20 @@ impl Prometheus {
                 format!("  - job_name: {job}\n    static_configs: [{{targets: ['{target}']}}]\n")
             })
             .collect();
+        Self::start_with(&scrapes.concat())
+    }
+
+    /// The same with the `scrape_configs` of a configuration; `SELF` in it is its own address.
+    pub fn start_with(scrapes: &str) -> Self {
+        let listen = format!("127.0.0.1:{}", free_port());
         let config = format!(
             "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{}",
-            scrapes.concat()
+            scrapes.replace("SELF", &listen)
         );
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("prometheus.yml"), config).expect("a configuration");
         let path = |name: &str| folder.path().join(name).display().to_string();
         let log = File::create(path("log")).expect("a log file");
-        let listen = format!("127.0.0.1:{}", free_port());
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", path("prometheus.yml")))
             .arg(format!("--storage.tsdb.path={}", path("data")))

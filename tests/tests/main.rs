@@ -11,6 +11,7 @@
 mod conservation;
 mod container_exporter;
 mod containers;
+mod dashboards_container;
 mod files;
 mod formats;
 mod joins;
