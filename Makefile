@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help up down password secrets images test test-vm bench check
+.PHONY: help up down password secrets images test test-vm test-swarm bench check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -40,6 +40,9 @@ test: ## run every test
 
 test-vm: ## what needs systemd or cgroup v2, in a virtual machine
 	@bash tests/vm.sh
+
+test-swarm: ## a Swarm of three nodes on this machine, one of them switched off and on
+	@bash tests/swarm.sh
 
 bench: ## compare with node_exporter and cAdvisor, as Debian has them
 	@bash tests/bench.sh

@@ -8,6 +8,7 @@ dockerd:docker.io
 iptables:iptables
 ip:iproute2
 nsenter:util-linux
+debootstrap:debootstrap
 prometheus:prometheus
 promtool:prometheus
 amtool:prometheus-alertmanager

@@ -1,5 +1,7 @@
 //! A Docker Engine of a test's own: a second dockerd with its own network namespace, data folder and socket.
 //!
+//! It is this machine's dockerd, or the one under `ENGINE_ROOT`, so that all tests can run on a newer one too.
+//!
 //! Its containers reach each other, and this machine reaches what they publish through the engine's address; nothing
 //! beyond is reachable, so image pulls fail at once.
 
@@ -12,6 +14,11 @@ use tempfile::TempDir;
 
 use crate::command::{attempt, feed, run};
 use crate::wait::until;
+
+/// The root with another dockerd than this machine's, if `ENGINE_ROOT` names one (`tests/lab/node/node.sh build` makes it).
+fn newer_root() -> Option<PathBuf> {
+    std::env::var_os("ENGINE_ROOT").map(PathBuf::from)
+}
 
 /// The image that tests run: busybox alone, its entry point.
 pub const BUSYBOX: &str = "e2e/busybox:1";
@@ -91,8 +98,13 @@ impl Engine {
     pub fn resume(&mut self) {
         let path = |file: &str| self.folder.path().join(file).display().to_string();
         let log = File::options().create(true).append(true).open(path("log")).expect("a log file");
-        let child = Command::new("nsenter")
-            .arg(format!("--net=/run/netns/{}", self.name))
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.name));
+        if let Some(root) = newer_root() {
+            let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/node/enter.sh");
+            command.args(["unshare", "--mount", "bash", enter]).arg(root).arg(self.folder.path());
+        }
+        let child = command
             .args(["dockerd", "-H", &self.host(), "--data-root", &path("data"), "--exec-root", &path("exec")])
             .args(["--pidfile", &path("pid"), "--containerd-namespace", &self.name])
             .args(["--containerd-plugins-namespace", &format!("{}p", self.name)])

@@ -9,42 +9,22 @@ packages="systemd systemd-sysv dbus udev kmod libpam-systemd busybox-static proc
   docker.io docker-cli containerd runc iptables iproute2"
 kernel=linux-image-cloud-amd64
 
-die() { printf 'vm: %s\n' "$*" >&2; exit 125; }
-say() { printf 'vm: %s\n' "$*" >&2; }
-
-need() { # command:package...
-  local pair missing=()
-  for pair; do command -v "${pair%:*}" >/dev/null || missing+=("${pair#*:}"); done
-  [ ${#missing[@]} -gt 0 ] || return 0
-  say "installing ${missing[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null ||
-    { apt-get update -q && apt-get install -y -q --no-install-recommends "${missing[@]}"; } >/dev/null ||
-    die "cannot install ${missing[*]}"
-}
-
-# The Debian mirror of this machine's own package sources.
-mirror() {
-  # shellcheck disable=SC2016 # apt's own variables
-  apt-get indextargets --format '$(CREATED_BY) $(ORIGIN) $(LABEL) $(SITE)' |
-    awk '$1 == "Packages" && $2 == "Debian" && $3 == "Debian" && !site { site = $4 } END { print site }'
-}
+lab=vm
+# shellcheck source=tests/lab/lib.sh
+. "$here/../lib.sh"
 
 # What the image is made from: it is made anew when one of these changes.
-recipe() { cat "$here"/{vm.sh,init,vm-run.sh,vm-run.service} | sha256sum; }
+recipe() {
+  { declare -f install_into_root clean_root install_packages install_kernel settings && echo "$packages $kernel" &&
+    cat "$here"/{init,vm-run.sh,vm-run.service}; } | sha256sum
+}
 
 build() {
   [ "$(cat "$state/ready" 2>/dev/null)" != "$(recipe)" ] || return 0
   [ "$(id -u)" = 0 ] || die "build must run as root (debootstrap)"
   need debootstrap:debootstrap qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs zstd:zstd
-  local site http https
-  site=$(mirror)
-  [ -n "$site" ] || { apt-get update -q >/dev/null && site=$(mirror); }
-  [ -n "$site" ] || die "no Debian mirror among the package sources of this machine"
-  eval "$(apt-config shell http Acquire::http::Proxy https Acquire::https::Proxy)"
-  [ -z "${http:-}" ] || export http_proxy=$http
-  [ -z "${https:-}" ] || export https_proxy=$https
-
+  local site
+  find_mirror
   rm -rf "$state"
   mkdir -p "$state"
   root=$state/root
@@ -62,21 +42,9 @@ build() {
   recipe >"$state/ready"
 }
 
-in_root() { DEBIAN_FRONTEND=noninteractive LC_ALL=C chroot "$root" "$@"; }
-
 install_packages() {
-  # No service starts, no documentation is kept.
-  printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
-  chmod +x "$root/usr/sbin/policy-rc.d"
-  printf '%s\n' force-unsafe-io 'path-exclude /usr/share/doc/*' 'path-exclude /usr/share/man/*' \
-    'path-exclude /usr/share/locale/*' >"$root/etc/dpkg/dpkg.cfg.d/vm"
-  [ ! -e /etc/resolv.conf ] || cp -L /etc/resolv.conf "$root/etc/resolv.conf"
-  # This machine's way to its mirror holds for the build alone.
-  apt-config dump | grep -E '^Acquire::(http|https|Check-Valid-Until|Check-Date)' >"$root/etc/apt/apt.conf.d/build" || true
-  mount -t proc proc "$root/proc"
-  in_root apt-get -q update || return
   # shellcheck disable=SC2086
-  in_root apt-get -qy --no-install-recommends install $packages || return
+  install_into_root $packages || return
   in_root dpkg-query -W prometheus-node-exporter systemd docker.io >"$state/versions"
 }
 
@@ -118,8 +86,7 @@ install_kernel() {
 }
 
 settings() {
-  rm -rf "$root/usr/sbin/policy-rc.d" "$root/etc/apt/apt.conf.d/build" "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* \
-    "${root:?}"/boot/*
+  clean_root
   echo vm >"$root/etc/hostname"
   : >"$root/etc/resolv.conf"
   echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
