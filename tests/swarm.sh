@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # `make test-swarm`: a Swarm of three nodes with a newer engine, each with a container-exporter as a task, all scraped by
 # one Prometheus. Every task is told once, with its service, task, stack and node; what was on a node that is switched off
-# is gone, and its successors are there; a node that comes back is told again. BINARIES names a folder with a static binary to take instead of building it.
+# is gone, its successors are there and the cluster view says that it is down;
+# a node that comes back is told again. BINARIES names a folder with a static binary to take instead of building it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=tests/lab/node/swarm.sh
@@ -63,6 +64,14 @@ services:
     volumes: ["/proc:/host/proc:ro", "/sys:/host/sys:ro", "/var/run/docker.sock:/var/run/docker.sock:ro"]
     ports: [{target: 8080, published: 8080, mode: host}]
     deploy: {mode: global, endpoint_mode: dnsrr}
+  cluster:
+    image: test/container-exporter:1
+    command: [cluster, "--docker=unix:///var/run/docker.sock", "--web.listen-address=:8081"]
+    read_only: true
+    cap_drop: [ALL]
+    volumes: ["/var/run/docker.sock:/var/run/docker.sock:ro"]
+    ports: [{target: 8081, published: 8081, mode: host}]
+    deploy: {endpoint_mode: dnsrr, placement: {constraints: ["node.role == manager"]}}
 Y
 swarm_docker 1 stack deploy --detach=true --resolve-image never -c "$work/shop.yml" shop
 
@@ -70,7 +79,9 @@ step "Prometheus"
 targets=$(for node in 1 2 3; do printf "'%s:8080', " "$(swarm_address $node)"; done)
 cat >"$work/prometheus.yml" <<Y
 global: {scrape_interval: 1s, scrape_timeout: 1s}
-scrape_configs: [{job_name: cadvisor, static_configs: [{targets: [$targets]}]}]
+scrape_configs:
+  - {job_name: cadvisor, static_configs: [{targets: [$targets]}]}
+  - {job_name: swarm-cluster, static_configs: [{targets: ['$(swarm_address 1):8081']}]}
 Y
 listen=127.0.0.1:${PORT:-19301}
 prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/data" --web.listen-address="$listen" 2>"$work/prometheus.log" &
@@ -109,15 +120,33 @@ same() { # how many
   failed=1
 }
 
+# The nodes as the cluster view has them, `name state`; waits until they are as wanted.
+nodes() { # line...
+  for _ in $(seq 60); do
+    query 'swarm_cluster_node_info' | grep -o '"metric":{[^}]*}' |
+      sed -E 's/.*"node_name":"([^"]*)".*"state":"([^"]*)".*/\1 \2/' | sort >"$work/nodes" || true
+    if printf '%s\n' "$@" | cmp -s - "$work/nodes"; then
+      cat "$work/nodes"
+      return 0
+    fi
+    sleep 1
+  done
+  echo "error: swarm_cluster_node_info says:" >&2
+  cat "$work/nodes" >&2
+  failed=1
+}
+
 step "every task once, with its service, stack and node"
-same 12
+same 13
+nodes "swarm-1 ready" "swarm-2 ready" "swarm-3 ready"
 lost=$(swarm_docker 3 info -f '{{.Swarm.NodeID}}')
 
 step "node 3 is switched off"
 swarm_stop 3
 swarm_ready 2
-same 10
-left=$(query "{container_label_com_docker_swarm_node_id=\"$lost\"}" | grep -o '"result":.*')
+same 11
+nodes "swarm-1 ready" "swarm-2 ready" "swarm-3 down"
+left=$(query "{job=\"cadvisor\",container_label_com_docker_swarm_node_id=\"$lost\"}" | grep -o '"result":.*')
 case $left in
   '"result":[]'*) echo "no series of $lost is left" ;;
   *) echo "error: left of the lost node: $left" >&2; failed=1 ;;
@@ -126,5 +155,6 @@ esac
 step "node 3 is switched on again"
 swarm_start 3
 swarm_ready 3
-same 12
+same 13
+nodes "swarm-1 ready" "swarm-2 ready" "swarm-3 ready"
 ((failed == 0))

@@ -21,7 +21,7 @@ declare -A pid=()
 failed=0
 
 # Families that cAdvisor does not have.
-own='container_(state|exit_code|restarts_total|oom_kills_total|oom_killed|network_info|finished_.*|tasks_finished.*|seconds_since_.*|.*_since_start.*)'
+own='container_(state|exit_code|restarts_total|oom_killed|network_info|uptime_seconds|service_[a-z_]*)\{'
 
 finish() {
   stop ours

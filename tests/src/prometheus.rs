@@ -28,16 +28,15 @@ impl Prometheus {
                 format!("  - job_name: {job}\n    static_configs: [{{targets: ['{target}']}}]\n")
             })
             .collect();
-        Self::start_with(&scrapes.concat())
+        Self::configured(&scrapes.concat())
     }
 
-    /// The same with the `scrape_configs` of a configuration; `SELF` in it is its own address.
-    pub fn start_with(scrapes: &str) -> Self {
+    /// Starts one with these `scrape_configs`; `SELF` in them is its own address.
+    pub fn configured(scrapes: &str) -> Self {
         let listen = format!("127.0.0.1:{}", free_port());
-        let config = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{}",
-            scrapes.replace("SELF", &listen)
-        );
+        let scrapes = scrapes.replace("SELF", &listen);
+        let config =
+            format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{scrapes}");
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("prometheus.yml"), config).expect("a configuration");
         let path = |name: &str| folder.path().join(name).display().to_string();

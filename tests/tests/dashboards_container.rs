@@ -91,7 +91,7 @@ fn every_expression_of_the_known_boards_has_an_answer() {
         job("cadvisor", &containers.address(), "alpha:8080"),
         job("dockerd", &format!("{}:9323", engine.address()), "alpha:9323"),
     ];
-    let prometheus = Prometheus::start_with(&scrapes.concat());
+    let prometheus = Prometheus::configured(&scrapes.concat());
     prometheus.expect("up == 1", 4);
     prometheus.expect("container_memory_rss{container_label_com_docker_swarm_task_name=~\".+\"}", 3);
 

@@ -110,13 +110,34 @@ run() {
   [ $# -ge 2 ] || die "usage: vm.sh run FOLDER COMMAND..."
   [ -e "$state/ready" ] || die "no machine yet: vm.sh build"
   need qemu-system-x86_64:qemu-system-x86
-  local folder=$1 code=0 name limit=${VM_TIMEOUT:-900}
+  local folder=$1 limit=${VM_TIMEOUT:-900}
   shift
   tmp=$(mktemp -d)
   trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$tmp"' EXIT
   { printf 'exec'; printf ' %q' "$@"; echo; } >"$tmp/command"
   tar -cf "$tmp/folder.tar" -C "$tmp" command --transform "s,^$(basename "$folder"),folder," \
     -C "$(dirname "$(realpath "$folder")")" "$(basename "$(realpath "$folder")")"
+  # In software emulation Linux panics now and then while it patches itself at boot: no fault of the command.
+  local attempt=1
+  until boot || [ $((attempt++)) = 3 ] || [ -s "$tmp/code" ] || ! grep -q 'Kernel panic' "$tmp/console"; do
+    say "the kernel panicked at boot: once more"
+  done
+  if [ "$code" = 124 ]; then
+    say "killed after $limit s"
+    tail -5 "$tmp/console" >&2
+    return 124
+  fi
+  case $(tail -n 1 "$tmp/code") in
+    '' | running*) cat "$tmp/qemu.log" >&2; tail -20 "$tmp/console" >&2; die "the machine ended before the command did" ;;
+  esac
+  return "$(tail -n 1 "$tmp/code" | tr -dc 0-9)"
+}
+
+# One boot; true where the command ended.
+boot() {
+  local name
+  code=0
+  rm -f "$tmp"/*.in "$tmp"/*.out "$tmp/code" "$tmp/console"
   for name in out err; do mkfifo "$tmp/$name.in" "$tmp/$name.out"; done
   cat "$tmp/out.out" &
   local out=$!
@@ -136,13 +157,7 @@ run() {
   # A machine that never opened its ends leaves the readers waiting.
   for name in out err; do : <>"$tmp/$name.out"; done
   wait "$out" "$err" || true
-  if [ "$code" = 124 ]; then
-    say "killed after $limit s"
-    tail -5 "$tmp/console" >&2
-    return 124
-  fi
-  [ -s "$tmp/code" ] || { cat "$tmp/qemu.log" >&2; tail -20 "$tmp/console" >&2; die "the machine ended before the command did"; }
-  return "$(tr -dc 0-9 <"$tmp/code")"
+  [ "$code" = 0 ] && [[ $(tail -n 1 "$tmp/code") =~ ^[0-9] ]]
 }
 
 case ${1:-} in
