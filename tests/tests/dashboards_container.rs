@@ -12,6 +12,10 @@ use e2e::wait::{ensure, until};
 
 const TABLE: &str = include_str!("dashboards_container.tsv");
 
+/// Past the page cache, so that the kernel accounts it to the container where it accounts block I/O at all.
+const WRITES: &str =
+    "while :; do dd if=/dev/zero of=/f bs=4096 count=1 oflag=direct 2>/dev/null; sleep 0.5; done";
+
 /// A row of the table.
 struct Expression {
     board: &'static str,
@@ -67,12 +71,7 @@ fn every_expression_of_the_known_boards_has_an_answer() {
     let engine = Engine::start_with("boards", 34, &["--experimental", "--metrics-addr", "0.0.0.0:9323"]);
     engine.docker(&["swarm", "init", "--advertise-addr", &engine.address()]);
     let id = engine.docker(&["info", "-f", "{{.Swarm.NodeID}}"]);
-    service(
-        &engine,
-        "shop_front",
-        &["--replicas", "2", "--limit-memory", "64m"],
-        "while :; do sleep 0.1; done",
-    );
+    service(&engine, "shop_front", &["--replicas", "2", "--limit-memory", "64m"], WRITES);
     service(&engine, "shop_proxy", &[], "sleep 1000");
     engine.busybox(&["--name", "alone", "--memory-reservation", "16m"], &["sleep", "1000"]);
 
@@ -121,7 +120,8 @@ fn every_expression_of_the_known_boards_has_an_answer() {
     let mut wrong = Vec::new();
     for (row, expression) in expressions.iter().enumerate() {
         let Expression { board, panel, reason, text, .. } = expression;
-        println!("{:>4}  {board}: {panel}  {reason}", series[&row]);
+        let why = if series[&row] == 0 { reason } else { "" };
+        println!("{:>4}  {board}: {panel}  {why}", series[&row]);
         match (wants(expression), series[&row]) {
             (true, 0) => wrong.push(format!("{board}, {panel}: no series for {text}")),
             (false, count @ 1..) => {
