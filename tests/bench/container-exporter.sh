@@ -105,6 +105,7 @@ run_window() { # name seconds
     share[$1,$group,${times[$1]}]=$(calculate %.3f "($(cost "$group") - ${before[$group]}) / $length / 10")
   done
   share[$1,calls]=$((${share[$1,calls]:-0} + $(engine_calls) - calls))
+  engine_called "$calls" >>"$work/calls-$1"
 }
 mean() { calculate %.4f "${share[$1,$2]} / ${times[$1]}"; }
 
@@ -205,6 +206,7 @@ printf '  the idle engine: %s and %s (differences below %s are chance); with our
   "${share[nobody,engine,2]}" "$(calculate %.3f "2 * $noise")" "${share[ours,engine,1]}" "${share[ours,engine,2]}"
 limit 'beside cAdvisor, with what is added in the engine' "$(calculate %.4f "$total / $peer_total")" x "${MAX_CPU_RATIO:-0.05}"
 limit 'calls of the API while scraped' "${share[ours,calls]}" '' 0
+sed -E 's/[0-9a-f]{64}/ID/' "$work/calls-ours" | sort | uniq -c | sort -rn | head -n 3
 limit 'itself' "$(mean ours ours)" '% core' "${MAX_CORE:-0.1}"
 limit "resident (highest: $ours_peak)" "$ours_rss" MB "${MAX_RSS_MB:-15}"
 

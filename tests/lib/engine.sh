@@ -63,6 +63,9 @@ engine_start() { # NAME INDEX
 # How often the API was called so far.
 engine_calls() { grep -c 'msg="Calling ' "$engine_folder/log"; }
 
+# The calls after the first so many, as `GET /path`.
+engine_called() { sed -nE 's/.*msg="Calling ([^"]*)".*/\1/p' "$engine_folder/log" | tail -n "+$(($1 + 1))"; }
+
 engine_stop() {
   [[ -n ${engine_name:-} ]] || return 0
   if [[ -n ${engine_pid:-} ]]; then
