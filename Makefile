@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help up down demo demo-down password secrets images test test-vm fuzz bench check
+.PHONY: help up down demo demo-down password secrets images test test-vm test-swarm fuzz bench check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -44,13 +44,16 @@ images: ## build the agents and their images
 test: ## run every test
 	@bash tests/run.sh
 
-test-vm: ## run the collectors that need systemd in a virtual machine, beside node_exporter
+test-vm: ## what needs systemd or cgroup v2, in a virtual machine
 	@bash tests/vm.sh
 
 fuzz: ## run every fuzz target for SECONDS_EACH (30) seconds
 	@bash tests/fuzz.sh
 
-bench: ## compare with Debian's prometheus-node-exporter
+test-swarm: ## a Swarm of three nodes on this machine, one of them switched off and on
+	@bash tests/swarm.sh
+
+bench: ## compare with node_exporter and cAdvisor, as Debian has them
 	@bash tests/bench.sh
 
 check: ## format, lints, documentation

@@ -10,6 +10,7 @@ ip:iproute2
 nsenter:util-linux
 openssl:openssl
 setpriv:util-linux
+debootstrap:debootstrap
 prometheus:prometheus
 promtool:prometheus
 amtool:prometheus-alertmanager

@@ -1,5 +1,7 @@
 //! A Docker Engine of a test's own: a second dockerd with its own network namespace, data folder and socket.
 //!
+//! It is this machine's dockerd, or the one under `ENGINE_ROOT`, so that all tests can run on a newer one too.
+//!
 //! Its containers reach each other, and this machine reaches what they publish through the engine's address; nothing
 //! beyond is reachable, so image pulls fail at once.
 
@@ -13,6 +15,11 @@ use tempfile::TempDir;
 use crate::command::{attempt, feed, run};
 use crate::wait::until;
 
+/// The root with another dockerd than this machine's, if `ENGINE_ROOT` names one (`tests/lab/node/node.sh build` makes it).
+fn newer_root() -> Option<PathBuf> {
+    std::env::var_os("ENGINE_ROOT").map(PathBuf::from)
+}
+
 /// The image that tests run: busybox alone, its entry point.
 pub const BUSYBOX: &str = "e2e/busybox:1";
 
@@ -22,16 +29,23 @@ pub struct Engine {
     name: String,
     index: u8,
     folder: TempDir,
+    flags: Vec<String>,
     dockerd: Option<Child>,
 }
 
 impl Engine {
     /// Starts one. `index` (below 60) makes its address; tests of one run use different ones.
     pub fn start(name: &str, index: u8) -> Self {
+        Self::start_with(name, index, &[])
+    }
+
+    /// The same with more flags for dockerd.
+    pub fn start_with(name: &str, index: u8, flags: &[&str]) -> Self {
         let name = format!("e2e{}{name}", std::process::id());
         let folder =
             tempfile::Builder::new().prefix(&format!("{name}-")).tempdir().expect("a temporary folder");
-        let mut engine = Self { name, index, folder, dockerd: None };
+        let flags = flags.iter().map(|&flag| flag.to_owned()).collect();
+        let mut engine = Self { name, index, folder, flags, dockerd: None };
         engine.make_network();
         engine.resume();
         engine.import_busybox();
@@ -84,11 +98,17 @@ impl Engine {
     pub fn resume(&mut self) {
         let path = |file: &str| self.folder.path().join(file).display().to_string();
         let log = File::options().create(true).append(true).open(path("log")).expect("a log file");
-        let child = Command::new("nsenter")
-            .arg(format!("--net=/run/netns/{}", self.name))
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.name));
+        if let Some(root) = newer_root() {
+            let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/node/enter.sh");
+            command.args(["unshare", "--mount", "bash", enter]).arg(root).arg(self.folder.path());
+        }
+        let child = command
             .args(["dockerd", "-H", &self.host(), "--data-root", &path("data"), "--exec-root", &path("exec")])
             .args(["--pidfile", &path("pid"), "--containerd-namespace", &self.name])
             .args(["--containerd-plugins-namespace", &format!("{}p", self.name)])
+            .args(&self.flags)
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()

@@ -31,15 +31,16 @@ impl Prometheus {
         Self::configured(&scrapes.concat())
     }
 
-    /// Starts one with these `scrape_configs`.
+    /// Starts one with these `scrape_configs`; `SELF` in them is its own address.
     pub fn configured(scrapes: &str) -> Self {
+        let listen = format!("127.0.0.1:{}", free_port());
+        let scrapes = scrapes.replace("SELF", &listen);
         let config =
             format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{scrapes}");
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("prometheus.yml"), config).expect("a configuration");
         let path = |name: &str| folder.path().join(name).display().to_string();
         let log = File::create(path("log")).expect("a log file");
-        let listen = format!("127.0.0.1:{}", free_port());
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", path("prometheus.yml")))
             .arg(format!("--storage.tsdb.path={}", path("data")))

@@ -12,6 +12,7 @@ mod cluster;
 mod conservation;
 mod container_exporter;
 mod containers;
+mod dashboards_container;
 mod files;
 mod formats;
 mod joins;

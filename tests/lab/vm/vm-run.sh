@@ -16,6 +16,7 @@ mkdir -p /run/vm
 code=125
 if tar -xf /dev/vdb -C /run/vm; then
   cd /run/vm/folder || exit
+  echo running >"$(port code)"
   bash /run/vm/command </dev/null >"$(port out)" 2>"$(port err)"
   code=$?
 fi
