@@ -73,6 +73,8 @@ pub struct Container {
 pub struct History {
     /// Out-of-memory events in this life.
     pub oom_events: u64,
+    /// Time of the last of them.
+    pub last_oom_nanos: i64,
     /// Time of the last death that was counted.
     pub last_death_nanos: i64,
     /// The start of the life whose end was counted.

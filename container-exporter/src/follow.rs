@@ -102,9 +102,13 @@ impl Follower {
                 self.store.update(id, |c| (c.health != health).then(|| Container { health, ..c.clone() }));
             }
             Lifecycle::OutOfMemory => self.store.update(id, |container| {
+                if time_nanos > 0 && time_nanos <= container.history.last_oom_nanos {
+                    return None;
+                }
                 self.store.services().out_of_memory(container);
                 let mut killed = Container { oom_killed: true, ..container.clone() };
                 killed.history.oom_events += 1;
+                killed.history.last_oom_nanos = time_nanos;
                 Some(killed)
             }),
             Lifecycle::Updated => {}
@@ -228,7 +232,9 @@ mod tests {
         };
         follower.apply(Change::Listed(vec![task("a", 1), task("b", 2), inspect("c", "")])).await;
         let at = |second| crate::container::parse_time(&format!("2026-11-22T11:53:{second:02}Z")).unwrap();
-        lifecycle(&follower, "a", at(9), Lifecycle::OutOfMemory).await;
+        for _ in 0..2 {
+            lifecycle(&follower, "a", at(9), Lifecycle::OutOfMemory).await;
+        }
         for (id, second, code) in [("a", 10, 137), ("b", 11, 1), ("c", 12, 0)] {
             lifecycle(&follower, id, at(second), Lifecycle::Died { exit_code: Some(code) }).await;
         }

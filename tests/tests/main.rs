@@ -10,6 +10,8 @@
 
 mod conservation;
 mod container_exporter;
+mod container_lifecycle;
+mod container_places;
 mod containers;
 mod files;
 mod formats;

@@ -58,7 +58,7 @@ pub enum Change {
         /// Those that are new, look different or had events since the last list.
         changed: Vec<Container>,
     },
-    /// A container started (perhaps told twice).
+    /// A container started (perhaps told twice, as everything that follows).
     Started(Box<Container>),
     /// Something else happened to a container.
     Lifecycle {
@@ -148,7 +148,8 @@ async fn run(host: &DockerHost, changes: &mpsc::Sender<Change>) {
 /// How far events have been told, from one connection to the next.
 #[derive(Debug, Default)]
 struct Told {
-    /// Time of the last event, in nanoseconds of Unix time; the engine repeats events from it on.
+    /// Time of the last event, in nanoseconds of Unix time; the engine repeats events from it on. What is repeated is told
+    /// again: times do not tell it from the new, because events of two containers come in any order.
     event_nanos: i64,
     /// How each container looked in the last list, as long as no event came for it.
     looks: HashMap<String, Look>,
@@ -210,11 +211,7 @@ async fn session(
         };
         match event {
             Some(Ok(event)) => {
-                let nanos = event.time_nano.unwrap_or_default();
-                if nanos > 0 && nanos <= told.event_nanos {
-                    continue;
-                }
-                told.event_nanos = nanos.max(told.event_nanos);
+                told.event_nanos = told.event_nanos.max(event.time_nano.unwrap_or_default());
                 if let Some(id) = subject(&event) {
                     told.looks.remove(id);
                 }

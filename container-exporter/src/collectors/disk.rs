@@ -59,12 +59,11 @@ impl Collector for DiskCollector {
         };
         let file_systems = shared.disk.file_systems();
         let machine = file_systems.iter().filter_map(|f| {
-            let row = shared.root_row(Disk { used: Some(f.used), size: Some(f.size) })?;
+            let row = shared.root_row(Disk { used: f.used, size: f.size })?;
             Some(on(row, &f.device))
         });
         let mut rows: Vec<_> = machine.collect();
-        let (device, size) = file_systems.into_iter().next().map(|f| (f.device, f.size)).unzip();
-        let device = device.flatten();
+        let (device, size) = file_systems.into_iter().next().map(|f| (f.device, f.size)).unwrap_or_default();
         for container in shared.present() {
             let disk = Disk { used: shared.disk.of(&container.id), size };
             rows.push(on(Row::of(&container, disk), &device));

@@ -10,10 +10,10 @@ use rustix::fs::statvfs;
 pub struct FileSystem {
     /// cAdvisor's label `device`; `None` where the host's mounts are not to be seen.
     pub device: Option<String>,
-    /// Its size.
-    pub size: u64,
+    /// Its size, where the host's root is mounted.
+    pub size: Option<u64>,
     /// What is used of it.
-    pub used: u64,
+    pub used: Option<u64>,
 }
 
 /// The one with the engine's folder, then the one with `/` if it is another.
@@ -24,18 +24,22 @@ pub(super) fn read_file_systems(procfs: &Path, rootfs: &Path, engine: &Path) -> 
         if own { String::new() } else { fs::read_to_string(procfs.join("1/mountinfo")).unwrap_or_default() };
     let mut found: Vec<FileSystem> = Vec::new();
     for (index, folder) in [engine, Path::new("/")].into_iter().enumerate() {
-        if own && rootfs == Path::new("/") && index > 0 {
+        let unknown = folder.as_os_str().is_empty();
+        if unknown || own && rootfs == Path::new("/") && index > 0 {
             continue;
         }
         // cAdvisor's command line binds the engine's folder at its own place.
         let places = [super::below(rootfs, folder), PathBuf::from(folder)];
-        let Some(stat) = places.iter().take(2 - index).find_map(|place| statvfs(place).ok()) else {
-            continue;
-        };
+        let stat = places.iter().take(2 - index).find_map(|place| statvfs(place).ok());
         let device = parse_device(&mounts, folder);
         if index == 0 || found.iter().all(|known| known.device != device) {
-            let used = stat.f_blocks.saturating_sub(stat.f_bfree) * stat.f_frsize;
-            found.push(FileSystem { device, size: stat.f_blocks * stat.f_frsize, used });
+            let bytes = |blocks: u64, size: u64| blocks.saturating_mul(size);
+            let (size, used) = stat
+                .map(|s| {
+                    (bytes(s.f_blocks, s.f_frsize), bytes(s.f_blocks.saturating_sub(s.f_bfree), s.f_frsize))
+                })
+                .unzip();
+            found.push(FileSystem { device, size, used });
         }
     }
     found
@@ -78,6 +82,9 @@ mod tests {
         let found = read_file_systems(&at("proc"), &at("rootfs"), Path::new("/var/lib/docker"));
         let devices: Vec<_> = found.iter().map(|f| f.device.as_deref().unwrap()).collect();
         assert_eq!(devices, ["/dev/vdb", "/dev/vda1"]);
-        assert!(found.iter().all(|f| f.used > 0 && f.used <= f.size));
+        assert!(found.iter().all(|f| f.used > Some(0) && f.used <= f.size));
+        let found = read_file_systems(&at("proc"), &at("absent"), Path::new("/engine/folder"));
+        assert_eq!(found[0].device.as_deref(), Some("/dev/vda1"), "known without the host's root");
+        assert_eq!(found[0].size, None);
     }
 }
