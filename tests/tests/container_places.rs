@@ -179,10 +179,10 @@ fn disk_of(folder: &Path) -> String {
 #[test]
 fn block_io_is_absent_until_the_kernel_counts_it() {
     let engine = Engine::start("blkio", 57);
-    let write = "while :; do dd if=/dev/zero of=/data/x bs=1M count=4 oflag=direct; sleep 1; done";
+    let script = "while :; do dd if=/dev/zero of=/data/x bs=1M count=4 oflag=direct; sleep 1; done";
     let volume = format!("{}:/data", engine.data().display());
     let exporter = exporter(&engine, &["--source=cgroup"]);
-    engine.busybox(&["--name", "first", "-v", &volume], &["sh", "-c", write]);
+    engine.busybox(&["--name", "first", "-v", &volume], &["sh", "-c", script]);
     let wrote = |metrics: &str, name: &str| {
         let name = format!("name=\"{name}\"");
         let line =
@@ -200,7 +200,7 @@ fn block_io_is_absent_until_the_kernel_counts_it() {
     }
     let limit = format!("{}:1gb", disk_of(&engine.data()));
     let options = ["--name", "second", "--device-write-bps", &limit, "-v", &volume];
-    engine.busybox(&options, &["sh", "-c", write]);
+    engine.busybox(&options, &["sh", "-c", script]);
     until(LIMIT, "counted writes", || {
         let metrics = exporter.metrics();
         ensure(wrote(&metrics, "second").is_some_and(|bytes| bytes >= 4_194_304.0), metrics.clone())

@@ -347,13 +347,13 @@ mod tests {
     #[tokio::test]
     async fn events_are_asked_for_first_and_kept_while_a_list_is_made() {
         let event = || Ok(EventMessage { action: Some("die".to_owned()), ..EventMessage::default() });
-        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let (sender, mut receiver) = mpsc::channel(8);
         let mut events = Box::pin(futures_util::stream::poll_fn(move |context| receiver.poll_recv(context)));
         let mut kept = VecDeque::new();
-        sender.send(event()).unwrap();
+        sender.try_send(event()).unwrap();
         let answer = async {
             tokio::task::yield_now().await;
-            sender.send(event()).unwrap();
+            sender.try_send(event()).unwrap();
             tokio::task::yield_now().await;
             7
         };
