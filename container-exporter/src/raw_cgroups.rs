@@ -68,14 +68,19 @@ impl RawCgroups {
     }
 
     fn list(&self) -> Vec<Arc<Container>> {
-        let folder = |name| Some(self.mounts.join(name)).filter(|path| path.is_dir());
-        let v2 = self.mounts.join("cgroup.controllers").exists().then(|| self.mounts.clone());
-        let Some(top) = v2.or_else(|| folder("cpuacct")).or_else(|| folder("memory")) else {
-            return Vec::new();
+        let v2 = self.mounts.join("cgroup.controllers").exists();
+        // On version 1 each controller has a tree of its own, and they need not be the same.
+        let tops = if v2 {
+            vec![self.mounts.clone()]
+        } else {
+            ["cpuacct", "memory"].map(|name| self.mounts.join(name)).to_vec()
         };
         let mut found = Vec::new();
-        self.descend(&top, &top, 0, &mut found);
+        for top in &tops {
+            self.descend(top, top, 0, &mut found);
+        }
         found.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        found.dedup_by(|a, b| a.id == b.id);
         found
     }
 
@@ -139,5 +144,14 @@ mod tests {
         assert_eq!(ids(&root, RawRule::All), all);
         assert_eq!(ids(&root, RawRule::Beginning(vec!["/user".to_owned()])), ["/user.slice"]);
         assert_eq!(ids(&root, RawRule::None), [""; 0]);
+    }
+
+    #[test]
+    fn trees_of_version_1_are_put_together() {
+        let root = FakeRoot::new();
+        for folder in ["cpuacct/a", "cpuacct/b", "memory/b", "memory/c"] {
+            root.file(format!("fs/cgroup/{folder}/tasks"), "");
+        }
+        assert_eq!(ids(&root, RawRule::All), ["/a", "/b", "/c"]);
     }
 }

@@ -116,6 +116,7 @@ impl Collector for CpuCollector {
                 shared.store.services().add_cpu(container, shared.begun_nanos, cpu.usage_nanos);
             }
         });
+        shared.store.services().forget(&running);
         if shared.store.is_listed() {
             let row = shared.docker_row(sum.finish(&running));
             usage.extend(total(&row));

@@ -120,7 +120,7 @@ impl Shared {
         let running = self.store.running();
         let mut asked = self.lock();
         let Asked { source, raw } = &mut *asked;
-        let all = if source.name() == "cgroup" { raw.before(&running) } else { Arc::clone(&running) };
+        let all = if source.name() == "stats" { Arc::clone(&running) } else { raw.before(&running) };
         source.prepare(&all);
         for container in all.iter() {
             ask(source.as_mut(), container);

@@ -35,11 +35,12 @@ impl AutoSource {
 
     fn choose(&mut self, running: &Running) {
         let seen = self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, running));
-        if self.chosen == Some(Chosen::Cgroup) || seen || running.is_empty() {
+        let mut containers = running.iter().filter(|c| c.is_container()).peekable();
+        if self.chosen == Some(Chosen::Cgroup) || seen || containers.peek().is_none() {
             return;
         }
         self.seen = Some(Arc::clone(running));
-        let readable = running.iter().any(|container| self.cgroup.can_read(container));
+        let readable = containers.any(|container| self.cgroup.can_read(container));
         let choice = if readable { Chosen::Cgroup } else { Chosen::Stats };
         if self.chosen != Some(choice) {
             self.chosen = Some(choice);
