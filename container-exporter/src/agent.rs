@@ -18,6 +18,7 @@ use hyper::StatusCode;
 use rustix::process::{Resource, getrlimit};
 use tracing::warn;
 
+use crate::cadvisor_flags;
 use crate::collectors::{self, Shared};
 use crate::config::{Config, ContainerArgs};
 use crate::follow::Follower;
@@ -43,7 +44,7 @@ impl Agent for ContainerExporter {
     }
 
     fn add_flags(command: Command) -> Command {
-        collectors::add_flags(command)
+        cadvisor_flags::add_flags(collectors::add_flags(command))
     }
 
     fn configure(
@@ -65,6 +66,9 @@ impl Agent for ContainerExporter {
         if let Some(listen) = &config.listen {
             context.common.listen = vec![listen.clone()];
         }
+        if let Some(path) = &config.telemetry_path {
+            context.common.telemetry_path.clone_from(path);
+        }
         let mut registry = context.common.registry();
         let store = Store::default();
         let shared = Shared::new(
@@ -72,7 +76,10 @@ impl Agent for ContainerExporter {
             source(&config, &store, &mut registry),
             config.paths.clone(),
             Arc::new(SystemTime::now),
-        );
+        )
+        .with_options(config.options.clone());
+        let disk = shared.disk.clone().keep(config.options.disk_usage, store.clone(), config.paths.clone());
+        tokio::spawn(disk);
         let identity = Identity::resolve(&context.environment, &Places::new(Some(&config.paths.rootfs)));
         let identity = SharedIdentity::new(identity);
         let readiness = Readiness::default();
@@ -102,7 +109,7 @@ fn source(config: &Config, store: &Store, registry: &mut Registry) -> Box<dyn So
             "Stats streams opened anew because they ended, failed or fell silent",
             reopened.clone(),
         );
-        StatsSource::spawn(store.clone(), reopened)
+        StatsSource::spawn(store.clone(), config.stats_mode, reopened)
     };
     match config.source {
         Choice::Cgroup => Box::new(cgroup()),

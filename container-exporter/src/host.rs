@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use agent_core::read::{Scratch, fields, lines, parse_u64};
 
 use crate::net_dev::read_interfaces;
-use crate::sample::{Cpu, Interface, Memory};
+use crate::sample::{Cpu, Interface, Memory, Pressure};
+use crate::source::cgroup::text::parse_stall;
 
 /// Nanoseconds in a tick of `/proc/stat` (`USER_HZ` is 100 on every architecture in use).
 pub const TICK_NANOS: u64 = 10_000_000;
@@ -56,6 +57,17 @@ impl Host {
         Ok(parse_meminfo(self.scratch.read(&self.procfs.join("meminfo"))?))
     }
 
+    /// `/proc/pressure`; `None` where the kernel does not measure it.
+    pub fn read_pressure(&mut self) -> Option<Pressure> {
+        let folder = self.procfs.join("pressure");
+        let mut stall = |file| self.scratch.read(&folder.join(file)).ok().map(parse_stall);
+        Some(Pressure {
+            cpu: stall("cpu")?,
+            memory: stall("memory").unwrap_or_default(),
+            io: stall("io").unwrap_or_default(),
+        })
+    }
+
     /// The host's interfaces: those of its first process. None where that is this process, in a container without
     /// the host's `/proc`: its interfaces are not the host's.
     pub fn read_interfaces(&mut self) -> io::Result<Vec<Interface>> {
@@ -99,7 +111,8 @@ fn parse_cpu<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Cpu {
 /// `Name:  123 kB` per line.
 pub fn parse_meminfo(bytes: &[u8]) -> MemInfo {
     let (mut total, mut swap_total, mut swap_free) = (None, None, None);
-    let (mut anon, mut cached, mut buffers, mut mapped, mut inactive_file) = (None, None, None, None, None);
+    let (mut anon, mut cached, mut buffers, mut mapped) = (None, None, None, None);
+    let (mut active_file, mut inactive_file, mut dirty, mut writeback) = (None, None, None, None);
     for line in lines(bytes) {
         let mut parts = fields(line);
         let place = match parts.next() {
@@ -110,7 +123,10 @@ pub fn parse_meminfo(bytes: &[u8]) -> MemInfo {
             Some(b"Cached:") => &mut cached,
             Some(b"Buffers:") => &mut buffers,
             Some(b"Mapped:") => &mut mapped,
+            Some(b"Active(file):") => &mut active_file,
             Some(b"Inactive(file):") => &mut inactive_file,
+            Some(b"Dirty:") => &mut dirty,
+            Some(b"Writeback:") => &mut writeback,
             _ => continue,
         };
         *place = parts.next().and_then(parse_u64).and_then(|kib| kib.checked_mul(1024));
@@ -124,9 +140,13 @@ pub fn parse_meminfo(bytes: &[u8]) -> MemInfo {
         cache,
         swap: swap_total.zip(swap_free).map(|(total, free)| total.saturating_sub(free)),
         mapped_file: mapped,
+        active_file,
+        inactive_file,
+        file_dirty: dirty,
+        file_writeback: writeback,
         ..Memory::default()
     };
-    MemInfo { total, swap_total, memory: memory.with_inactive_file(inactive_file) }
+    MemInfo { total, swap_total, memory: memory.with_working_set() }
 }
 
 #[cfg(test)]

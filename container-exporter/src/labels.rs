@@ -22,8 +22,12 @@ pub const DEFAULT_LABELS: [&str; 10] = [
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LabelRules {
     mode: Mode,
-    /// Keys beside the mode's own.
+    /// Keys beside the mode's own; a `*` at the end stands for anything.
     listed: Vec<String>,
+    /// Beginnings of names of environment variables.
+    environment: Vec<String>,
+    /// Whether `@sha256:...` is cut off images.
+    strip_digest: bool,
 }
 
 /// `--store_container_labels`.
@@ -41,7 +45,38 @@ pub enum Mode {
 impl LabelRules {
     /// `listed` are the keys of `--whitelisted_container_labels`.
     pub fn new(mode: Mode, listed: Vec<String>) -> Self {
-        Self { mode, listed }
+        Self { mode, listed, ..Self::default() }
+    }
+
+    /// Exports environment variables whose names begin with one of these.
+    #[must_use]
+    pub fn with_environment(self, environment: Vec<String>) -> Self {
+        Self { environment, ..self }
+    }
+
+    /// Whether the digest is cut off the label `image`.
+    #[must_use]
+    pub fn with_digest_stripped(self, strip_digest: bool) -> Self {
+        Self { strip_digest, ..self }
+    }
+
+    /// The label `image`.
+    pub fn image<'i>(&self, image: &'i str) -> &'i str {
+        match image.split_once('@') {
+            Some((name, _)) if self.strip_digest => name,
+            _ => image,
+        }
+    }
+
+    /// The exported environment variables (`NAME=value`), as cAdvisor names them.
+    pub fn select_environment(&self, environment: &[String]) -> Vec<(String, String)> {
+        let mut pairs: Vec<_> = environment
+            .iter()
+            .filter_map(|pair| pair.split_once('='))
+            .filter(|(name, value)| !value.is_empty() && self.environment.iter().any(|p| name.starts_with(p)))
+            .collect();
+        pairs.sort_unstable();
+        first_of_each(pairs.into_iter().map(|(name, value)| (renamed("container_env_", name), value)))
     }
 
     /// The exported labels, keys already as label names, in a fixed order. Where two keys become the same name, the
@@ -53,21 +88,17 @@ impl LabelRules {
             .filter(|(key, value)| !value.is_empty() && self.takes(key))
             .collect();
         pairs.sort_unstable();
-        let mut selected: Vec<(String, String)> = Vec::with_capacity(pairs.len());
-        for (key, value) in pairs {
-            let name = label_name(key);
-            if !selected.iter().any(|(taken, _)| *taken == name) {
-                selected.push((name, value.clone()));
-            }
-        }
-        selected
+        first_of_each(pairs.into_iter().map(|(key, value)| (label_name(key), value.as_str())))
     }
 
     fn takes(&self, key: &str) -> bool {
         match self.mode {
             Mode::All => true,
             Mode::Default if DEFAULT_LABELS.contains(&key) => true,
-            Mode::Default | Mode::Listed => self.listed.iter().any(|k| k == key),
+            Mode::Default | Mode::Listed => self.listed.iter().any(|listed| match listed.strip_suffix('*') {
+                Some(beginning) => key.starts_with(beginning),
+                None => listed == key,
+            }),
         }
     }
 
@@ -83,8 +114,22 @@ impl LabelRules {
 
 /// cAdvisor's name for a container label: what Prometheus does not allow becomes `_`.
 pub fn label_name(key: &str) -> String {
+    renamed("container_label_", key)
+}
+
+fn renamed(beginning: &str, key: &str) -> String {
     let clean = key.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
-    "container_label_".chars().chain(clean).collect()
+    beginning.chars().chain(clean).collect()
+}
+
+fn first_of_each<'v>(pairs: impl Iterator<Item = (String, &'v str)>) -> Vec<(String, String)> {
+    let mut selected: Vec<(String, String)> = Vec::new();
+    for (name, value) in pairs {
+        if !selected.iter().any(|(taken, _)| *taken == name) {
+            selected.push((name, value.to_owned()));
+        }
+    }
+    selected
 }
 
 #[cfg(test)]
@@ -110,6 +155,20 @@ mod tests {
         let listed = LabelRules::new(Mode::Listed, vec!["x.y-z".to_owned()]);
         assert_eq!(names(&listed, &given), ["container_label_x_y_z=1"]);
         assert_eq!(names(&LabelRules::new(Mode::Listed, Vec::new()), &given), [""; 0]);
+        let glob = LabelRules::new(Mode::Listed, vec!["com.docker.*".to_owned()]);
+        assert_eq!(names(&glob, &given), ["container_label_com_docker_swarm_service_name=web"]);
+    }
+
+    #[test]
+    fn images_and_environment() {
+        let rules = LabelRules::default();
+        assert_eq!(rules.image("web:1@sha256:ab"), "web:1@sha256:ab");
+        let environment = ["LAB_MODE=plain", "LAB.MODE=second", "PASSWORD=x"].map(str::to_owned);
+        assert_eq!(rules.select_environment(&environment), []);
+        let rules = rules.with_digest_stripped(true).with_environment(vec!["LAB".to_owned()]);
+        assert_eq!(rules.image("web:1@sha256:ab"), "web:1");
+        let expected = [("container_env_LAB_MODE".to_owned(), "second".to_owned())];
+        assert_eq!(rules.select_environment(&environment), expected);
     }
 
     #[test]

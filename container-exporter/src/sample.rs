@@ -22,9 +22,59 @@ pub struct Throttling {
     pub throttled_periods: u64,
     /// Nanoseconds that tasks waited for the next period, summed over CPUs.
     pub throttled_nanos: u64,
+    /// Periods in which more than the quota was used because some had been saved up.
+    pub burst_periods: Option<u64>,
+    /// Nanoseconds used beyond the quota in such periods.
+    pub burst_nanos: Option<u64>,
 }
 
-/// Memory in bytes; the last three are counters.
+/// How long tasks waited for a resource, in microseconds. Counters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pressure {
+    /// For the processor.
+    pub cpu: Stall,
+    /// For memory.
+    pub memory: Stall,
+    /// For block devices.
+    pub io: Stall,
+}
+
+/// One resource of [`Pressure`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stall {
+    /// At least one task waited.
+    pub some_micros: Option<u64>,
+    /// All tasks waited.
+    pub full_micros: Option<u64>,
+}
+
+/// Huge pages of one size.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HugePages {
+    /// `2MB`, `1GB`.
+    pub page_size: String,
+    /// Bytes in use.
+    pub usage: Option<u64>,
+    /// The most bytes that ever were in use.
+    pub max_usage: Option<u64>,
+    /// How often the limit was hit.
+    pub failcnt: Option<u64>,
+}
+
+/// Pages on one node of the machine's memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumaPages {
+    /// `file`, `anon` or `unevictable`.
+    pub kind: &'static str,
+    /// `container`, or `hierarchy` for the cgroups inside it too.
+    pub scope: &'static str,
+    /// The node's number.
+    pub node: String,
+    /// Pages.
+    pub pages: u64,
+}
+
+/// Memory in bytes; from `failcnt` on counters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Memory {
     /// Everything charged, page cache too.
@@ -41,20 +91,46 @@ pub struct Memory {
     pub max_usage: Option<u64>,
     /// File memory that is mapped.
     pub mapped_file: Option<u64>,
+    /// The kernel's own memory for it.
+    pub kernel: Option<u64>,
+    /// Page cache that was used lately.
+    pub active_file: Option<u64>,
+    /// Page cache that was not.
+    pub inactive_file: Option<u64>,
+    /// Page cache that a device does not have yet.
+    pub file_dirty: Option<u64>,
+    /// Page cache on its way to a device.
+    pub file_writeback: Option<u64>,
     /// How often the limit was hit.
     pub failcnt: Option<u64>,
     /// Page faults.
     pub pgfault: Option<u64>,
     /// Page faults that had to wait for a disk.
     pub pgmajfault: Option<u64>,
+    /// Page faults with those of inner cgroups.
+    pub total_pgfault: Option<u64>,
+    /// The same of those that had to wait for a disk.
+    pub total_pgmajfault: Option<u64>,
+    /// How often the soft limit was passed.
+    pub events_high: Option<u64>,
+    /// How often the limit was about to be passed.
+    pub events_max: Option<u64>,
+    /// Pages that reclaim looked at.
+    pub pgscan: Option<u64>,
+    /// Pages that reclaim took.
+    pub pgsteal: Option<u64>,
+    /// File pages that were read again soon after they had been dropped.
+    pub refault_file: Option<u64>,
+    /// Anonymous pages that were swapped in soon after they had been swapped out.
+    pub refault_anon: Option<u64>,
 }
 
 impl Memory {
-    /// Sets `working_set` from `usage` and the bytes of inactive file pages, as cAdvisor does.
+    /// Sets `working_set` from `usage` and `inactive_file`, as cAdvisor does.
     #[must_use]
-    pub fn with_inactive_file(mut self, inactive_file: Option<u64>) -> Self {
+    pub fn with_working_set(mut self) -> Self {
         self.working_set =
-            self.usage.zip(inactive_file).map(|(usage, inactive)| usage.saturating_sub(inactive));
+            self.usage.zip(self.inactive_file).map(|(usage, inactive)| usage.saturating_sub(inactive));
         self
     }
 }
@@ -98,6 +174,21 @@ pub struct BlockIo {
     pub reads: Option<u64>,
     /// Write operations.
     pub writes: Option<u64>,
+    /// What the kernel's cost model says, where it is on.
+    pub cost: Option<Cost>,
+}
+
+/// `cost.*` of `io.stat`, in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Device time used.
+    pub usage: u64,
+    /// Waited for a share of the device.
+    pub wait: u64,
+    /// In debt to others.
+    pub indebt: u64,
+    /// Held up for such debts.
+    pub indelay: u64,
 }
 
 /// How many tasks a container has.

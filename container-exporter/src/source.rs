@@ -7,7 +7,7 @@ pub mod stats;
 use agent_core::error::ConfigError;
 
 use crate::container::Container;
-use crate::sample::{BlockIo, Cpu, Interface, Memory, Processes};
+use crate::sample::{BlockIo, Cpu, HugePages, Interface, Memory, NumaPages, Pressure, Processes};
 use crate::store::Running;
 
 pub use auto::AutoSource;
@@ -36,6 +36,27 @@ pub trait Source: Send {
 
     /// Processes and threads.
     fn processes(&mut self, container: &Container) -> Option<Processes>;
+
+    /// Nanoseconds by CPU; none where they are not told apart.
+    fn percpu(&mut self, container: &Container) -> Vec<u64>;
+
+    /// Pressure stall information.
+    fn pressure(&mut self, container: &Container) -> Option<Pressure>;
+
+    /// Processes that the kernel killed for want of memory, since the container's start.
+    fn oom_kills(&mut self, container: &Container) -> Option<u64>;
+
+    /// Huge pages by size.
+    fn huge_pages(&mut self, container: &Container) -> Vec<HugePages>;
+
+    /// Pages by node of memory.
+    fn numa(&mut self, container: &Container) -> Vec<NumaPages>;
+
+    /// Its processes, as the host's `/proc` numbers them.
+    fn pids(&mut self, container: &Container) -> Vec<u32>;
+
+    /// Its first process, where the host's `/proc` has it.
+    fn first_pid(&mut self, container: &Container) -> Option<u32>;
 }
 
 /// `--source`.

@@ -1,12 +1,17 @@
 //! What is known of the engine and its containers at the moment; written by [`crate::follow`], read by scrapes.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use agent_core::docker::bollard::Docker;
 use tokio::sync::watch;
 
 use crate::container::{Container, State};
+use crate::service::Ledger;
+
+/// Dead containers that are told of at most, whatever `--dead-containers` says.
+const MOST_DEAD: usize = 200;
 
 /// The containers that have processes, by ID; made anew when one of them changes, so that readers can compare
 /// pointers.
@@ -27,6 +32,8 @@ pub struct EngineState {
     pub kernel: String,
     /// Whether its cgroups are of version 2.
     pub cgroup_v2: bool,
+    /// Where it keeps containers and images.
+    pub root: String,
 }
 
 /// Shared by everything; cheap to clone.
@@ -38,6 +45,7 @@ struct Inner {
     containers: Mutex<Containers>,
     running: watch::Sender<Running>,
     engine: watch::Sender<Arc<EngineState>>,
+    services: Ledger,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +60,7 @@ impl Default for Store {
             containers: Mutex::default(),
             running: watch::Sender::new(Arc::new([])),
             engine: watch::Sender::default(),
+            services: Ledger::default(),
         }))
     }
 }
@@ -65,6 +74,26 @@ impl Store {
     /// Tells each change of [`Self::running`].
     pub fn watch_running(&self) -> watch::Receiver<Running> {
         self.0.running.subscribe()
+    }
+
+    /// Sums by service.
+    pub fn services(&self) -> &Ledger {
+        &self.0.services
+    }
+
+    /// Containers that do not run: of each service (or name, where there is none) the newest `most`.
+    pub fn dead(&self, most: usize) -> Vec<Arc<Container>> {
+        let containers = self.lock();
+        let mut dead: Vec<_> = containers.by_id.values().filter(|c| !c.state.is_live()).collect();
+        dead.sort_unstable_by_key(|c| Reverse(c.finished_nanos.max(c.created_nanos)));
+        let mut taken: HashMap<&str, usize> = HashMap::new();
+        dead.retain(|c| {
+            let count =
+                taken.entry(c.service.as_ref().map_or(c.name.as_str(), |s| s.key.as_str())).or_default();
+            *count += 1;
+            *count <= most
+        });
+        dead.into_iter().take(MOST_DEAD).map(Arc::clone).collect()
     }
 
     /// The engine.
@@ -92,15 +121,34 @@ impl Store {
     pub fn replace(&self, containers: impl IntoIterator<Item = Container>) {
         self.change(|known| {
             known.listed = true;
-            known.by_id = containers.into_iter().map(|c| (c.id.clone(), Arc::new(c))).collect();
+            let mut before = std::mem::take(&mut known.by_id);
+            for container in containers {
+                let earlier = before.remove(&container.id);
+                let container = self.after(container, earlier.as_deref());
+                known.by_id.insert(container.id.clone(), container);
+            }
         });
+    }
+
+    /// Forgets all containers but these.
+    pub fn retain(&self, present: &[String]) {
+        self.change(|known| known.by_id.retain(|id, _| present.contains(id)));
     }
 
     /// Adds a container or what is new of it.
     pub fn insert(&self, container: Container) {
         self.change(|known| {
-            known.by_id.insert(container.id.clone(), Arc::new(container));
+            let before = known.by_id.remove(&container.id);
+            known.by_id.insert(container.id.clone(), self.after(container, before.as_deref()));
         });
+    }
+
+    /// A container as it is after what was known of it before.
+    fn after(&self, mut container: Container, before: Option<&Container>) -> Arc<Container> {
+        if before.is_some_and(|before| container.follow(before)) {
+            self.0.services.exited(&container);
+        }
+        Arc::new(container)
     }
 
     /// Forgets a container.

@@ -53,7 +53,7 @@ pub async fn keep(
             Change::Connected(engine) => identity.complete(engine.node_name(), engine.node_id()),
             Change::Listed(_) => readiness.ready("containers"),
             Change::Disconnected => readiness.waiting("containers", "the engine does not answer"),
-            Change::Started(_) | Change::Lifecycle { .. } => {}
+            Change::Resynced { .. } | Change::Started(_) | Change::Lifecycle { .. } => {}
         }
         inventory.send_if_modified(|inventory| Arc::make_mut(inventory).apply(change, &left_alone));
     }
@@ -76,6 +76,14 @@ impl Inventory {
                 let changed = !self.listed || self.containers != before;
                 self.listed = true;
                 changed
+            }
+            Change::Resynced { present, changed } => {
+                let before = self.containers.clone();
+                self.containers.retain(|id, _| present.contains(id));
+                for container in changed.into_iter().filter_map(Container::from_inspect) {
+                    self.add(container, &before, left_alone);
+                }
+                self.containers != before
             }
             Change::Started(container) => Container::from_inspect(*container).is_some_and(|container| {
                 let before = self.containers.clone();

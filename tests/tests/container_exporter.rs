@@ -43,16 +43,38 @@ fn both_sources_say_the_same() {
     let limits = ["--memory", "64m", "--memory-reservation", "32m", "--cpus", "0.2", "--pids-limit", "50"];
     let options = [&["--name", "still", "--network", "none"], &limits[..]].concat();
     engine.busybox(&options, &["sh", "-c", "timeout 2 sh -c 'while :; do :; done'; exec sleep 1000"]);
-    let (cgroup, stats) = (exporter(&engine, "cgroup"), exporter(&engine, "stats"));
-    until(LIMIT, "equal samples", || {
+    let cgroup = exporter(&engine, "cgroup");
+    for mode in ["stream", "oneshot"] {
+        let docker = format!("--docker={}", engine.host());
+        let flags = [docker.as_str(), "--source=stats", &format!("--stats-mode={mode}")];
+        let stats = Agent::start("container-exporter", &flags, &[]);
+        compare(&cgroup, &stats);
+    }
+}
+
+fn compare(cgroup: &Agent, stats: &Agent) {
+    until(Duration::from_secs(40), "equal samples", || {
         let files = samples(&cgroup.metrics(), "container_", "still");
         let stream = samples(&stats.metrics(), "container_", "still");
-        ensure(stream.len() > 20, format!("{stream:#?}"))?;
+        ensure(stream.len() > 30, format!("{stream:#?}"))?;
         let family = |line: &String| line.split(['{', ',', '}']).next().unwrap_or_default().to_owned();
         let only: BTreeSet<_> = files.difference(&stream).map(family).collect();
         // The clock, and what Docker's statistics do not have.
-        let allowed = ["container_last_seen", "container_memory_swap", "container_processes"];
-        ensure(only.iter().all(|name| allowed.contains(&name.as_str())), format!("{only:?}"))?;
+        let allowed = [
+            "container_cpu_cfs_burst_",
+            "container_last_seen",
+            "container_memory_kernel_usage",
+            "container_memory_swap",
+            "container_memory_workingset_refault_",
+            "container_oom_events_total",
+            "container_pressure_",
+            "container_tasks_state",
+            "container_uptime_seconds",
+        ];
+        let is_allowed = |family: &String| allowed.iter().any(|beginning| family.starts_with(beginning));
+        ensure(only.iter().all(is_allowed), format!("{only:?}"))?;
+        let more: BTreeSet<_> = stream.difference(&files).map(family).collect();
+        ensure(more.iter().all(is_allowed), format!("only by statistics: {more:?}"))?;
         let quota = "container_cpu_cfs_throttled_periods_total} 0";
         ensure(!stream.contains(quota), "throttled")
     });
@@ -146,9 +168,11 @@ fn without_an_engine_the_machine_is_told() {
     assert_eq!(exporter.sample("container_exporter_docker_connected "), "0");
     assert_eq!(exporter.sample("container_scrape_error "), "1");
     let metrics = exporter.metrics();
-    for start in
-        ["machine_memory_bytes", "container_cpu_usage_seconds_total{id=\"/\"", "container_last_seen{id=\"/\""]
-    {
+    for start in [
+        "machine_memory_bytes",
+        "container_cpu_usage_seconds_total{id=\"/\"",
+        "container_start_time_seconds{id=\"/\"",
+    ] {
         assert!(metrics.lines().any(|line| line.starts_with(start)), "{start}");
     }
     std::thread::sleep(Duration::from_secs(2));
@@ -160,14 +184,28 @@ fn without_an_engine_the_machine_is_told() {
 
 #[test]
 fn all_that_is_wrong_with_a_command_line_is_told_at_once() {
-    let flags = ["-source=magic", "--docker=ssh://x", "--docker_only=perhaps", "--log.level=loud"];
+    let flags = [
+        "-source=magic",
+        "--docker=ssh://x",
+        "--docker_only=perhaps",
+        "--log.level=loud",
+        "-disable_metrics=gpu",
+        "--disk-usage=guess",
+        "--dead-containers=all",
+    ];
     let output =
         std::process::Command::new(binary("container-exporter")).args(flags).output().expect("it runs");
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    for flag in
-        ["--source: `magic`", "--docker: `ssh://x`", "--docker_only: `perhaps`", "--log.level: `loud`"]
-    {
+    for flag in [
+        "--source: `magic`",
+        "--docker: `ssh://x`",
+        "--docker_only: `perhaps`",
+        "--log.level: `loud`",
+        "--disable_metrics: `gpu`",
+        "--disk-usage: `guess`",
+        "--dead-containers: `all`",
+    ] {
         assert!(text.contains(flag), "{text}");
     }
 }

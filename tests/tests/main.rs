@@ -11,6 +11,8 @@
 mod cluster;
 mod conservation;
 mod container_exporter;
+mod container_lifecycle;
+mod container_places;
 mod containers;
 mod dashboards_container;
 mod files;

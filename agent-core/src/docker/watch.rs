@@ -1,14 +1,15 @@
-//! What happens to the containers of an engine: events, a full list after each (re)connect and now and then, and one
-//! inspect for each start. Both Docker agents live on this.
+//! What happens to the containers of an engine: events first, then a list after each (re)connect and now and then, and
+//! one inspect for each start. Both Docker agents live on this.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::models::{ContainerInspectResponse, EventMessage};
+use bollard::models::{ContainerInspectResponse, ContainerSummary, EventMessage, EventMessageTypeEnum};
 use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder};
 use chrono::DateTime;
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at};
 use tracing::{debug, info, warn};
@@ -26,9 +27,22 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How often everything is listed anew, against events that never came.
 const RESYNC: Duration = Duration::from_mins(5);
-/// `exec_*` is left out: every health check makes three of them.
-const EVENTS: [&str; 9] =
-    ["start", "die", "destroy", "rename", "update", "pause", "unpause", "oom", "health_status"];
+/// `exec_*` is left out: every health check makes three of them. The last two are of networks.
+const EVENTS: [&str; 11] = [
+    "start",
+    "die",
+    "destroy",
+    "rename",
+    "update",
+    "pause",
+    "unpause",
+    "oom",
+    "health_status",
+    "connect",
+    "disconnect",
+];
+/// Events kept while a list is on its way; beyond that they wait in the engine's socket.
+const MOST_KEPT: usize = 4096;
 
 /// One thing an agent has to know.
 #[derive(Debug)]
@@ -37,7 +51,14 @@ pub enum Change {
     Connected(Engine),
     /// All containers, dead ones too. What an agent knows beyond these is gone.
     Listed(Vec<Container>),
-    /// A container started (perhaps told twice).
+    /// The list that comes every few minutes, without what is known to be as before.
+    Resynced {
+        /// The IDs of all containers. What an agent knows beyond these is gone.
+        present: Vec<String>,
+        /// Those that are new, look different or had events since the last list.
+        changed: Vec<Container>,
+    },
+    /// A container started (perhaps told twice, as everything that follows).
     Started(Box<Container>),
     /// Something else happened to a container.
     Lifecycle {
@@ -64,7 +85,7 @@ pub enum Lifecycle {
     Removed,
     /// It has another name now (without slash).
     Renamed(String),
-    /// Its limits may be others now.
+    /// Its limits or networks may be others now.
     Updated,
     /// Frozen.
     Paused,
@@ -88,6 +109,8 @@ pub fn watch(host: DockerHost, shutdown: CancellationToken) -> mpsc::Receiver<Ch
     receiver
 }
 
+const NANOS: i64 = 1_000_000_000;
+
 /// The agent stopped listening.
 struct Closed;
 
@@ -95,13 +118,14 @@ async fn run(host: &DockerHost, changes: &mpsc::Sender<Change>) {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     // `None` before the first attempt, so that the first outcome is told either way.
     let mut connected = None;
+    let mut told = Told::default();
     loop {
         let error = match Engine::connect(host).await {
             Ok(engine) => {
                 info!(docker = %host, version = engine.info.server_version, api = %engine.docker.client_version(), "connected");
                 connected = Some(true);
                 backoff.reset();
-                match session(host, engine, changes).await {
+                match session(host, engine, changes, &mut told).await {
                     Ok(error) => error,
                     Err(Closed) => return,
                 }
@@ -121,39 +145,104 @@ async fn run(host: &DockerHost, changes: &mpsc::Sender<Change>) {
     }
 }
 
+/// How far events have been told, from one connection to the next.
+#[derive(Debug, Default)]
+struct Told {
+    /// Time of the last event, in nanoseconds of Unix time; the engine repeats events from it on. What is repeated is told
+    /// again: times do not tell it from the new, because events of two containers come in any order.
+    event_nanos: i64,
+    /// How each container looked in the last list, as long as no event came for it.
+    looks: HashMap<String, Look>,
+}
+
+/// What a list says of a container that tells whether it must be inspected.
+type Look = (String, Option<String>);
+
+fn look(summary: &ContainerSummary) -> Look {
+    let name = summary.names.as_ref().and_then(|names| names.first().cloned());
+    (summary.state.map(|state| state.to_string()).unwrap_or_default(), name)
+}
+
 /// Lives as long as one connection; ends with what ended it.
 async fn session(
     host: &DockerHost,
     engine: Engine,
     changes: &mpsc::Sender<Change>,
+    told: &mut Told,
 ) -> Result<EngineError, Closed> {
     let docker = engine.docker.clone();
     let failed = |source| EngineError { host: host.to_string(), source };
-    // Events are asked for from before the list on, so that nothing falls between the two.
-    let since = engine.info.system_time.as_deref().and_then(unix_seconds);
+    // Events are asked for from the last one on, so that deaths while we were away are told, or from before the list.
+    let since = match told.event_nanos {
+        0 => engine.info.system_time.as_deref().and_then(unix_seconds).map(|seconds| seconds.to_string()),
+        nanos => Some(format!("{}.{:09}", nanos / NANOS, nanos % NANOS)),
+    };
     send(changes, Change::Connected(engine)).await?;
     let mut options = EventsOptionsBuilder::default().filters(&HashMap::from([
-        ("type".to_owned(), vec!["container".to_owned()]),
+        ("type".to_owned(), ["container", "network"].map(str::to_owned).to_vec()),
         ("event".to_owned(), EVENTS.map(str::to_owned).to_vec()),
     ]));
     if let Some(since) = since {
-        options = options.since(&since.to_string());
+        options = options.since(&since);
     }
     let mut events = Box::pin(docker.events(Some(options.build())));
-    let mut resync = interval_at(Instant::now(), RESYNC);
+    let mut resync = interval_at(Instant::now() + RESYNC, RESYNC);
+    let mut kept = VecDeque::new();
+    told.looks.clear();
+    let listed = while_keeping(list(&docker, &mut told.looks), &mut events, &mut kept).await;
+    match listed {
+        Ok((_, containers)) => send(changes, Change::Listed(containers)).await?,
+        Err(error) => return Ok(failed(error)),
+    }
+    loop {
+        let event = if let Some(event) = kept.pop_front() {
+            event
+        } else {
+            tokio::select! {
+                event = events.next() => event,
+                _ = resync.tick() => {
+                    match while_keeping(list(&docker, &mut told.looks), &mut events, &mut kept).await {
+                        Ok((present, new)) => send(changes, Change::Resynced { present, changed: new }).await?,
+                        Err(error) => return Ok(failed(error)),
+                    }
+                    continue;
+                }
+            }
+        };
+        match event {
+            Some(Ok(event)) => {
+                told.event_nanos = told.event_nanos.max(event.time_nano.unwrap_or_default());
+                if let Some(id) = subject(&event) {
+                    told.looks.remove(id);
+                }
+                if let Some(change) = translate(&docker, event).await {
+                    send(changes, change).await?;
+                }
+            }
+            Some(Err(error)) => return Ok(failed(error)),
+            None => return Ok(failed(std::io::Error::other("the event stream ended").into())),
+        }
+    }
+}
+
+type Event = Option<Result<EventMessage, bollard::errors::Error>>;
+
+/// Waits for an answer while events are asked for first and go on being taken in.
+async fn while_keeping<T>(
+    answer: impl Future<Output = T>,
+    events: &mut (impl Stream<Item = Result<EventMessage, bollard::errors::Error>> + Unpin),
+    kept: &mut VecDeque<Event>,
+) -> T {
+    let mut answer = pin!(answer);
+    let mut ended = false;
     loop {
         tokio::select! {
-            _ = resync.tick() => match list(&docker).await {
-                Ok(containers) => send(changes, Change::Listed(containers)).await?,
-                Err(error) => return Ok(failed(error)),
-            },
-            event = events.next() => match event {
-                Some(Ok(event)) => if let Some(change) = translate(&docker, event).await {
-                    send(changes, change).await?;
-                },
-                Some(Err(error)) => return Ok(failed(error)),
-                None => return Ok(failed(std::io::Error::other("the event stream ended").into())),
-            },
+            biased;
+            event = events.next(), if !ended && kept.len() < MOST_KEPT => {
+                ended = !matches!(event, Some(Ok(_)));
+                kept.push_back(event);
+            }
+            answer = &mut answer => return answer,
         }
     }
 }
@@ -162,17 +251,26 @@ async fn send(changes: &mpsc::Sender<Change>, change: Change) -> Result<(), Clos
     changes.send(change).await.map_err(|_| Closed)
 }
 
-/// All containers, inspected one by one: an inspect is 60 times cheaper for the engine than its share of a list with
-/// sizes, and has what the list lacks.
-async fn list(docker: &Docker) -> Result<Vec<Container>, bollard::errors::Error> {
+/// The IDs of all containers, and those inspected that do not look as they did: an inspect is 60 times cheaper for the
+/// engine than a list, and has what the list lacks.
+async fn list(
+    docker: &Docker,
+    looks: &mut HashMap<String, Look>,
+) -> Result<(Vec<String>, Vec<Container>), bollard::errors::Error> {
     let options = ListContainersOptionsBuilder::default().all(true).build();
-    let mut containers = Vec::new();
+    let (mut present, mut changed) = (Vec::new(), Vec::new());
+    let mut before = std::mem::take(looks);
     for summary in docker.list_containers(Some(options)).await? {
-        if let Some(container) = inspect(docker, &summary.id.unwrap_or_default()).await? {
-            containers.push(container);
+        let look = look(&summary);
+        let Some(id) = summary.id else { continue };
+        if before.remove(&id).as_ref() != Some(&look) {
+            let Some(container) = inspect(docker, &id).await? else { continue };
+            changed.push(container);
         }
+        looks.insert(id.clone(), look);
+        present.push(id);
     }
-    Ok(containers)
+    Ok((present, changed))
 }
 
 /// `None` where the container is gone already.
@@ -184,10 +282,25 @@ async fn inspect(docker: &Docker, id: &str) -> Result<Option<Container>, bollard
     }
 }
 
+/// The container that an event is about.
+fn subject(event: &EventMessage) -> Option<&str> {
+    let actor = event.actor.as_ref()?;
+    if event.typ == Some(EventMessageTypeEnum::NETWORK) {
+        return actor.attributes.as_ref()?.get("container").map(String::as_str);
+    }
+    actor.id.as_deref()
+}
+
 async fn translate(docker: &Docker, event: EventMessage) -> Option<Change> {
+    let id = subject(&event)?.to_owned();
+    let network = event.typ == Some(EventMessageTypeEnum::NETWORK);
     let actor = event.actor?;
-    let id = actor.id?;
     let action = event.action?;
+    if network {
+        let joins = matches!(action.as_str(), "connect" | "disconnect");
+        let time_nanos = event.time_nano.unwrap_or_default();
+        return joins.then_some(Change::Lifecycle { id, time_nanos, what: Lifecycle::Updated });
+    }
     if action == "start" {
         return match inspect(docker, &id).await {
             Ok(container) => container.map(|c| Change::Started(Box::new(c))),
@@ -229,6 +342,33 @@ mod tests {
         assert_eq!(unix_seconds("2026-11-22T10:36:48.093478642Z"), Some(1_795_343_808));
         assert_eq!(unix_seconds("2024-02-29T23:59:59.5+01:00"), Some(1_709_247_599));
         assert_eq!(unix_seconds("yesterday"), None);
+    }
+
+    #[tokio::test]
+    async fn events_are_asked_for_first_and_kept_while_a_list_is_made() {
+        let event = || Ok(EventMessage { action: Some("die".to_owned()), ..EventMessage::default() });
+        let (sender, mut receiver) = mpsc::channel(8);
+        let mut events = Box::pin(futures_util::stream::poll_fn(move |context| receiver.poll_recv(context)));
+        let mut kept = VecDeque::new();
+        sender.try_send(event()).unwrap();
+        let answer = async {
+            tokio::task::yield_now().await;
+            sender.try_send(event()).unwrap();
+            tokio::task::yield_now().await;
+            7
+        };
+        assert_eq!(while_keeping(answer, &mut events, &mut kept).await, 7);
+        assert_eq!(kept.len(), 2);
+    }
+
+    #[test]
+    fn a_network_event_is_about_its_container() {
+        let event: EventMessage = serde_json::from_value(serde_json::json!({
+            "Type": "network", "Action": "connect",
+            "Actor": {"ID": "net", "Attributes": {"container": "c", "name": "bridge"}},
+        }))
+        .unwrap();
+        assert_eq!(subject(&event), Some("c"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `cpu`: processor time, and what quotas did to it.
 
+use std::sync::Arc;
+
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::Exposition;
 
@@ -11,12 +13,18 @@ use crate::sample::Cpu;
 
 type M = Metric<Cpu>;
 
+/// One row for each container, or for each CPU of it.
+const USAGE: &[Metric<u64>] = &[Metric::<u64>::counter(
+    "container_cpu_usage_seconds_total",
+    "Processor time used, in user and kernel mode.",
+    |nanos| seconds(Some(*nanos)),
+)
+.from(
+    "v1 cpuacct.usage, with percpu cpuacct.usage_percpu; v2 cpu.stat usage_usec",
+    "cpu_stats.cpu_usage.total_usage, with percpu v1 percpu_usage",
+)];
+
 const METRICS: &[M] = &[
-    M::counter("container_cpu_usage_seconds_total", "Processor time used, in user and kernel mode.", |cpu| {
-        seconds(cpu.usage_nanos)
-    })
-    .labels(&[("cpu", "total")])
-    .from("v1 cpuacct.usage; v2 cpu.stat usage_usec", "cpu_stats.cpu_usage.total_usage"),
     M::counter("container_cpu_user_seconds_total", "Processor time used in user mode.", |cpu| {
         seconds(cpu.user_nanos)
     })
@@ -46,11 +54,23 @@ const METRICS: &[M] = &[
         "v1 cpu.stat throttled_time; v2 cpu.stat throttled_usec",
         "cpu_stats.throttling_data.throttled_time",
     ),
+    M::counter(
+        "container_cpu_cfs_burst_periods_total",
+        "Periods in which more than the CPU quota was used, from what was saved up; with a quota only.",
+        |cpu| number(cpu.throttling.and_then(|t| t.burst_periods)),
+    )
+    .from("cpu.stat nr_bursts", "-"),
+    M::counter(
+        "container_cpu_cfs_burst_seconds_total",
+        "Processor time used beyond the CPU quota, from what was saved up; with a quota only.",
+        |cpu| seconds(cpu.throttling.and_then(|t| t.burst_nanos)),
+    )
+    .from("v1 cpu.stat burst_time; v2 cpu.stat burst_usec", "-"),
 ];
 
 /// What it writes.
 pub fn families() -> Vec<Description> {
-    describe(METRICS)
+    [describe(USAGE), describe(METRICS)].concat()
 }
 
 /// Makes it.
@@ -61,6 +81,7 @@ pub fn build(shared: &Shared) -> Box<dyn Collector> {
         shared: shared.clone(),
         host,
         rows: Vec::new(),
+        usage: Vec::new(),
     })
 }
 
@@ -69,23 +90,46 @@ struct CpuCollector {
     host: Host,
     sum: CpuSum,
     rows: Vec<Row<Cpu>>,
+    usage: Vec<Row<u64>>,
 }
 
 impl Collector for CpuCollector {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
-        let Self { shared, host, sum, rows } = self;
+        let Self { shared, host, sum, rows, usage } = self;
         rows.clear();
-        let machine = host.read_stat().map(|stat| rows.push(shared.root_row(stat.cpu)));
+        usage.clear();
+        let machine = host.read_stat().map(|stat| rows.extend(shared.root_row(stat.cpu)));
+        usage.extend(rows.iter().filter_map(total));
         let running = shared.each_running(|source, container| {
-            if let Some(cpu) = source.cpu(container) {
+            let Some(cpu) = source.cpu(container) else { return };
+            let row = Row::of(container, cpu);
+            let percpu = if shared.options.percpu { source.percpu(container) } else { Vec::new() };
+            if percpu.is_empty() {
+                usage.extend(total(&row));
+            }
+            for (number, nanos) in percpu.into_iter().enumerate() {
+                usage.push(Row::of(container, nanos).with("cpu", format!("cpu{number:02}")));
+            }
+            rows.push(row);
+            if container.is_container() {
                 sum.add(container, cpu);
-                rows.push(Row::of(container, cpu));
+                shared.store.services().add_cpu(container, shared.begun_nanos, cpu.usage_nanos);
             }
         });
+        shared.store.services().forget(&running);
         if shared.store.is_listed() {
-            rows.push(shared.docker_row(sum.finish(&running)));
+            let row = shared.docker_row(sum.finish(&running));
+            usage.extend(total(&row));
+            rows.push(row);
         }
-        write(out, METRICS, rows);
+        write(out, shared.detail(), USAGE, usage);
+        write(out, shared.detail(), METRICS, rows);
         machine.map_err(|error| CollectError::io(shared.paths.procfs.join("stat"), error))
     }
+}
+
+fn total(row: &Row<Cpu>) -> Option<Row<u64>> {
+    let sample = row.sample.usage_nanos?;
+    let row = Row { block: Arc::clone(&row.block), labels: Vec::new(), sample };
+    Some(row.with("cpu", "total"))
 }

@@ -8,7 +8,7 @@ use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, LabelBlock};
 use agent_core::read::{Scratch, fields, lines, parse_u64};
 
-use super::metric::{Description, Metric, describe, number, write};
+use super::metric::{Description, Metric, describe, micros, number, write};
 use super::{Row, Shared};
 use crate::block_devices::BlockDevices;
 use crate::sample::BlockIo;
@@ -27,6 +27,26 @@ const METRICS: &[M] = &[
 ];
 const BYTES: &str = "v1 blkio.throttle or blkio.bfq .io_service_bytes_recursive; v2 io.stat rbytes, wbytes";
 const OPERATIONS: &str = "v1 blkio.throttle or blkio.bfq .io_serviced_recursive; v2 io.stat rios, wios";
+
+/// What the kernel's cost model says, where it is on.
+const COST: &[M] = &[
+    M::counter("container_fs_io_cost_usage_seconds_total", "Device time used, by the cost model.", |d| {
+        micros(d.cost.map(|c| c.usage))
+    })
+    .from("v2 io.stat cost.usage", "-"),
+    M::counter("container_fs_io_cost_wait_seconds_total", "Time waited for a share of the device.", |d| {
+        micros(d.cost.map(|c| c.wait))
+    })
+    .from("v2 io.stat cost.wait", "-"),
+    M::counter("container_fs_io_cost_indebt_seconds_total", "Time in debt to others for the device.", |d| {
+        micros(d.cost.map(|c| c.indebt))
+    })
+    .from("v2 io.stat cost.indebt", "-"),
+    M::counter("container_fs_io_cost_indelay_seconds_total", "Time held up because of such debts.", |d| {
+        micros(d.cost.map(|c| c.indelay))
+    })
+    .from("v2 io.stat cost.indelay", "-"),
+];
 
 /// The same bytes once more, under cAdvisor's second name.
 const USAGE: &[M] = &[
@@ -47,7 +67,7 @@ const UNACCOUNTED: &[Metric<Option<bool>>] = &[Metric::<Option<bool>>::gauge(
 
 /// What it writes.
 pub fn families() -> Vec<Description> {
-    [describe(METRICS), describe(USAGE), describe(UNACCOUNTED)].concat()
+    [describe(METRICS), describe(COST), describe(USAGE), describe(UNACCOUNTED)].concat()
 }
 
 /// Makes it.
@@ -79,15 +99,21 @@ impl Collector for DiskIoCollector {
                 rows.push(Row::of(container, device).with("device", label));
             }
         });
-        write(out, METRICS, rows);
+        write(out, shared.detail(), METRICS, rows);
+        write(out, shared.detail(), COST, rows);
         for row in rows.iter_mut() {
             let BlockIo { major, minor, .. } = row.sample;
             row.labels.extend([("major", major.to_string()), ("minor", minor.to_string())]);
         }
-        write(out, USAGE, rows);
+        write(out, shared.detail(), USAGE, rows);
         let PathArgs { sysfs, procfs, .. } = &shared.paths;
         let sample = if rows.is_empty() { is_unaccounted(sysfs, procfs, scratch) } else { Some(false) };
-        write(out, UNACCOUNTED, &[Row { block: Arc::clone(nothing), labels: Vec::new(), sample }]);
+        write(
+            out,
+            shared.detail(),
+            UNACCOUNTED,
+            &[Row { block: Arc::clone(nothing), labels: Vec::new(), sample }],
+        );
         Ok(())
     }
 }

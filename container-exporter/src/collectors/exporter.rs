@@ -5,7 +5,7 @@ use std::sync::Arc;
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, LabelBlock};
 
-use super::metric::{Description, Metric, describe, number, write};
+use super::metric::{Description, Detail, Metric, describe, number, write};
 use super::{Row, Shared};
 
 const SOURCE: &[Metric<()>] = &[Metric::<()>::gauge(
@@ -25,6 +25,12 @@ const CONNECTED: &[Metric<bool>] = &[
     Metric::<bool>::gauge(
         "container_exporter_docker_connected",
         "Whether the engine answers.",
+        |connected| number(Some(u64::from(*connected))),
+    )
+    .from("the exporter", "the exporter"),
+    Metric::<bool>::gauge(
+        "container_exporter_metadata_complete",
+        "Whether the set of containers is complete: the engine answers and has listed them.",
         |connected| number(Some(u64::from(*connected))),
     )
     .from("the exporter", "the exporter"),
@@ -63,12 +69,12 @@ impl ExporterCollector {
 impl Collector for ExporterCollector {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
         let store = &self.shared.store;
-        write(out, SOURCE, &[self.row(()).with("source", self.shared.source_name())]);
+        write(out, Detail::Full, SOURCE, &[self.row(()).with("source", self.shared.source_name())]);
         if store.is_listed() {
             let counts = store.count().map(|(state, count)| self.row(count).with("state", state.name()));
-            write(out, CONTAINERS, &counts);
+            write(out, Detail::Full, CONTAINERS, &counts);
         }
-        write(out, CONNECTED, &[self.row(store.engine().connected && store.is_listed())]);
+        write(out, Detail::Full, CONNECTED, &[self.row(store.engine().connected && store.is_listed())]);
         Ok(())
     }
 }

@@ -1,13 +1,14 @@
 //! `machine`: the machine below the containers, and what software it runs.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, LabelBlock};
 
-use super::metric::{Description, Metric, describe, number, write};
+use super::metric::{Description, Detail, Metric, describe, number, write};
 use super::{Row, Shared};
 use crate::host::Host;
 
@@ -17,6 +18,14 @@ struct Machine {
     cores: Option<u64>,
     memory: Option<u64>,
     swap: Option<u64>,
+    topology: Topology,
+}
+
+/// Read once: CPUs stay where they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Topology {
+    physical_cores: Option<u64>,
+    sockets: Option<u64>,
 }
 
 type M = Metric<Machine>;
@@ -24,6 +33,12 @@ type M = Metric<Machine>;
 const METRICS: &[M] = &[
     M::gauge("machine_cpu_cores", "CPUs that are online.", |m| number(m.cores))
         .from("/proc/stat cpu*", "/proc/stat cpu*"),
+    M::gauge("machine_cpu_physical_cores", "Cores of all processors, however many threads each runs.", |m| {
+        number(m.topology.physical_cores)
+    })
+    .from("/sys/devices/system/cpu/cpu*/topology", "/sys/devices/system/cpu/cpu*/topology"),
+    M::gauge("machine_cpu_sockets", "Processors.", |m| number(m.topology.sockets))
+        .from("/sys/devices/system/cpu/cpu*/topology", "/sys/devices/system/cpu/cpu*/topology"),
     M::gauge("machine_memory_bytes", "RAM of the machine.", |m| number(m.memory))
         .from("/proc/meminfo MemTotal", "/proc/meminfo MemTotal"),
     M::gauge("machine_swap_bytes", "Swap space of the machine.", |m| number(m.swap))
@@ -65,6 +80,7 @@ pub fn build(shared: &Shared) -> Box<dyn Collector> {
         labels: Arc::new(LabelBlock::new(&labels)),
         kernel: read(paths.procfs.join("sys/kernel/osrelease")),
         host: Host::new(&paths.procfs),
+        topology: read_topology(&paths.sysfs.join("devices/system/cpu")),
         shared: shared.clone(),
     })
 }
@@ -74,6 +90,7 @@ struct MachineCollector {
     host: Host,
     labels: Arc<LabelBlock>,
     kernel: String,
+    topology: Topology,
 }
 
 impl Collector for MachineCollector {
@@ -85,12 +102,23 @@ impl Collector for MachineCollector {
             cores: stat.as_ref().ok().map(|stat| stat.cores).filter(|cores| *cores > 0),
             memory: info.as_ref().ok().and_then(|info| info.total),
             swap: info.as_ref().ok().and_then(|info| info.swap_total),
+            topology: self.topology,
         };
-        write(out, METRICS, &[Row { block: Arc::clone(&self.labels), labels: Vec::new(), sample }]);
+        write(
+            out,
+            Detail::Full,
+            METRICS,
+            &[Row { block: Arc::clone(&self.labels), labels: Vec::new(), sample }],
+        );
         let nothing = Arc::new(LabelBlock::new::<&str, &str>(&[]));
         let failed = stat.is_err() || info.is_err();
-        write(out, SCRAPE_ERROR, &[Row { block: Arc::clone(&nothing), labels: Vec::new(), sample: failed }]);
-        write(out, VERSIONS, &[self.versions(nothing)]);
+        write(
+            out,
+            Detail::Full,
+            SCRAPE_ERROR,
+            &[Row { block: Arc::clone(&nothing), labels: Vec::new(), sample: failed }],
+        );
+        write(out, Detail::Full, VERSIONS, &[self.versions(nothing)]);
         stat.and(info).map(|_| ())
     }
 }
@@ -105,5 +133,38 @@ impl MachineCollector {
             .with("dockerVersion", &engine.version)
             .with("cadvisorVersion", env!("CARGO_PKG_VERSION"))
             .with("cadvisorRevision", "swarmscope")
+    }
+}
+
+fn read_topology(folder: &Path) -> Topology {
+    let (mut sockets, mut cores) = (BTreeSet::new(), BTreeSet::new());
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let number = |file: &str| {
+            let text = fs::read_to_string(entry.path().join("topology").join(file)).ok()?;
+            text.trim().parse::<i64>().ok()
+        };
+        if let (Some(socket), Some(core)) = (number("physical_package_id"), number("core_id")) {
+            sockets.insert(socket);
+            cores.insert((socket, core));
+        }
+    }
+    let count = |count: usize| (count > 0).then_some(count as u64);
+    Topology { physical_cores: count(cores.len()), sockets: count(sockets.len()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agent_core::testing::FakeRoot;
+
+    #[test]
+    fn threads_share_a_core() {
+        let root = FakeRoot::new();
+        for (cpu, core) in [(0, 0), (1, 0), (2, 1), (3, 1)] {
+            root.file(format!("cpu{cpu}/topology/physical_package_id"), "0\n");
+            root.file(format!("cpu{cpu}/topology/core_id"), format!("{core}\n"));
+        }
+        assert_eq!(read_topology(root.path()), Topology { physical_cores: Some(2), sockets: Some(1) });
+        assert_eq!(read_topology(&root.path().join("absent")), Topology::default());
     }
 }

@@ -39,11 +39,59 @@ const METRICS: &[M] = &[
     .from("v1 memory.max_usage_in_bytes; v2 memory.peak (Linux 5.19)", "v1 memory_stats.max_usage"),
     M::counter("container_memory_failcnt", "How often the memory limit was hit.", |m| number(m.failcnt))
         .from("v1 memory.failcnt; v2 memory.events max", "v1 memory_stats.failcnt"),
+    M::gauge("container_memory_kernel_usage", "The kernel's own memory for it in bytes.", |m| {
+        number(m.kernel)
+    })
+    .from("v1 memory.kmem.usage_in_bytes; v2 memory.stat kernel (Linux 5.18)", "-"),
+    M::gauge("container_memory_total_active_file_bytes", "Page cache that was used lately.", |m| {
+        number(m.active_file)
+    })
+    .from("memory.stat (v1 total_active_file; v2 active_file)", "memory_stats.stats, the same names"),
+    M::gauge("container_memory_total_inactive_file_bytes", "Page cache that was not used lately.", |m| {
+        number(m.inactive_file)
+    })
+    .from("memory.stat (v1 total_inactive_file; v2 inactive_file)", "memory_stats.stats, the same names"),
+    M::gauge("container_memory_file_dirty_bytes", "Page cache that is not on a device yet.", |m| {
+        number(m.file_dirty)
+    })
+    .from("memory.stat (v1 total_dirty; v2 file_dirty)", "memory_stats.stats, the same names"),
+    M::gauge("container_memory_file_writeback_bytes", "Page cache on its way to a device.", |m| {
+        number(m.file_writeback)
+    })
+    .from("memory.stat (v1 total_writeback; v2 file_writeback)", "memory_stats.stats, the same names"),
+    M::counter("container_memory_events_high_total", "How often the soft limit was passed.", |m| {
+        number(m.events_high)
+    })
+    .from("v2 memory.events high", "-"),
+    M::counter("container_memory_events_max_total", "How often the limit was about to be passed.", |m| {
+        number(m.events_max)
+    })
+    .from("v2 memory.events max", "-"),
+    M::counter("container_memory_pgscan_total", "Pages that reclaim looked at.", |m| number(m.pgscan))
+        .from("v2 memory.stat pgscan", "v2 memory_stats.stats.pgscan"),
+    M::counter("container_memory_pgsteal_total", "Pages that reclaim took.", |m| number(m.pgsteal))
+        .from("v2 memory.stat pgsteal", "v2 memory_stats.stats.pgsteal"),
+    M::counter(
+        "container_memory_workingset_refault_file_total",
+        "File pages that were read again soon after they had been dropped.",
+        |m| number(m.refault_file),
+    )
+    .from("memory.stat (v1 total_workingset_refault_file; v2 workingset_refault_file)", "-"),
+    M::counter(
+        "container_memory_workingset_refault_anon_total",
+        "Pages that were swapped in soon after they had been swapped out.",
+        |m| number(m.refault_anon),
+    )
+    .from("memory.stat (v1 total_workingset_refault_anon; v2 workingset_refault_anon)", "-"),
     M::counter("container_memory_failures_total", "Page faults by type.", |m| number(m.pgfault))
         .labels(&[("failure_type", "pgfault"), ("scope", "container")])
         .from("memory.stat pgfault, pgmajfault", "memory_stats.stats.pgfault, pgmajfault"),
     M::counter("container_memory_failures_total", "Page faults by type.", |m| number(m.pgmajfault))
         .labels(&[("failure_type", "pgmajfault"), ("scope", "container")]),
+    M::counter("container_memory_failures_total", "Page faults by type.", |m| number(m.total_pgfault))
+        .labels(&[("failure_type", "pgfault"), ("scope", "hierarchy")]),
+    M::counter("container_memory_failures_total", "Page faults by type.", |m| number(m.total_pgmajfault))
+        .labels(&[("failure_type", "pgmajfault"), ("scope", "hierarchy")]),
 ];
 
 /// What it writes.
@@ -67,18 +115,20 @@ impl Collector for MemoryCollector {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
         let Self { shared, host, rows } = self;
         rows.clear();
-        let machine = host.read_meminfo().map(|info| rows.push(shared.root_row(info.memory)));
+        let machine = host.read_meminfo().map(|info| rows.extend(shared.root_row(info.memory)));
         let mut sum = Memory::default();
         shared.each_running(|source, container| {
             if let Some(memory) = source.memory(container) {
-                add_memory(&mut sum, &memory);
+                if container.is_container() {
+                    add_memory(&mut sum, &memory);
+                }
                 rows.push(Row::of(container, memory));
             }
         });
         if shared.store.is_listed() {
             rows.push(shared.docker_row(sum));
         }
-        write(out, METRICS, rows);
+        write(out, shared.detail(), METRICS, rows);
         machine.map_err(|error| CollectError::io(shared.paths.procfs.join("meminfo"), error))
     }
 }

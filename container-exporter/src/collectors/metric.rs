@@ -4,6 +4,45 @@ use agent_core::exposition::{Exposition, Kind, Value};
 
 use super::Row;
 
+/// `--metrics`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// All that the collectors have.
+    #[default]
+    Full,
+    /// Without [`NOT_LEAN`].
+    Lean,
+}
+
+/// What `--metrics=lean` leaves out: for each there is another family that most questions need instead.
+pub const NOT_LEAN: &[&str] = &[
+    "container_blkio_device_usage_total",
+    "container_cpu_cfs_burst_periods_total",
+    "container_cpu_cfs_burst_seconds_total",
+    "container_creation_time_seconds",
+    "container_memory_events_high_total",
+    "container_memory_events_max_total",
+    "container_memory_failcnt",
+    "container_memory_failures_total",
+    "container_memory_file_dirty_bytes",
+    "container_memory_file_writeback_bytes",
+    "container_memory_kernel_usage",
+    "container_memory_mapped_file",
+    "container_memory_pgscan_total",
+    "container_memory_pgsteal_total",
+    "container_memory_total_active_file_bytes",
+    "container_memory_total_inactive_file_bytes",
+    "container_memory_workingset_refault_anon_total",
+    "container_memory_workingset_refault_file_total",
+    "container_pressure_cpu_stalled_seconds_total",
+    "container_pressure_io_stalled_seconds_total",
+    "container_pressure_memory_stalled_seconds_total",
+    "container_spec_cpu_period",
+    "container_spec_cpu_shares",
+    "container_spec_memory_swap_limit_bytes",
+    "container_tasks_state",
+];
+
 /// One metric of a sample type. Neighbours of the same name are one family.
 #[derive(Debug)]
 pub struct Metric<S> {
@@ -69,10 +108,13 @@ impl<S> Metric<S> {
 }
 
 /// Writes every family of a table, with a sample of each row that has the figure.
-pub fn write<S>(out: &mut Exposition<'_>, metrics: &[Metric<S>], rows: &[Row<S>]) {
+pub fn write<S>(out: &mut Exposition<'_>, detail: Detail, metrics: &[Metric<S>], rows: &[Row<S>]) {
     let mut labels = Vec::with_capacity(8);
     for family in metrics.chunk_by(|a, b| a.name == b.name) {
         let Some(Metric { name, help, kind, .. }) = family.first() else { continue };
+        if detail == Detail::Lean && NOT_LEAN.contains(name) {
+            continue;
+        }
         let mut opened = out.family(name, help, *kind);
         for row in rows {
             for metric in family {
@@ -100,4 +142,9 @@ pub fn number(value: Option<u64>) -> Option<Value> {
 /// Nanoseconds as seconds.
 pub fn seconds(nanos: Option<u64>) -> Option<Value> {
     nanos.map(|nanos| Value::Float(nanos as f64 / 1e9))
+}
+
+/// Microseconds as seconds.
+pub fn micros(micros: Option<u64>) -> Option<Value> {
+    micros.map(|micros| Value::Float(micros as f64 / 1e6))
 }

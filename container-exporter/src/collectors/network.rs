@@ -5,7 +5,6 @@ use agent_core::exposition::Exposition;
 
 use super::metric::{Description, Metric, describe, number, write};
 use super::{Row, Shared};
-use crate::container::Network;
 use crate::host::Host;
 use crate::sample::Interface;
 
@@ -71,17 +70,22 @@ impl Collector for NetworkCollector {
             let name = row.sample.name.clone();
             row.with("interface", name)
         };
-        let machine = host
-            .read_interfaces()
-            .map(|all| rows.extend(all.into_iter().map(|interface| labelled(shared.root_row(interface)))));
-        shared.each_running(|source, container| {
-            if container.network == Network::Own {
-                let interfaces = source.interfaces(container);
-                rows.extend(interfaces.into_iter().map(|interface| labelled(Row::of(container, interface))));
-            }
+        let machine = host.read_interfaces().map(|all| {
+            rows.extend(all.into_iter().filter_map(|interface| shared.root_row(interface)).map(labelled));
         });
-        write(out, &RECEIVE, rows);
-        write(out, &TRANSMIT, rows);
+        let running = shared.each_container(true, |source, container| {
+            let interfaces = source.interfaces(container);
+            if interfaces.is_empty() {
+                return;
+            }
+            let sum = |of: fn(&Interface) -> u64| interfaces.iter().map(of).sum();
+            let (receive, transmit) = (sum(|i| i.receive.bytes), sum(|i| i.transmit.bytes));
+            shared.store.services().add_traffic(container, shared.begun_nanos, receive, transmit);
+            rows.extend(interfaces.into_iter().map(|interface| labelled(Row::of(container, interface))));
+        });
+        shared.store.services().forget(&running);
+        write(out, shared.detail(), &RECEIVE, rows);
+        write(out, shared.detail(), &TRANSMIT, rows);
         machine.map_err(|error| CollectError::io(shared.paths.procfs.join("1/net/dev"), error))
     }
 }

@@ -66,7 +66,7 @@ impl Collector for SpecCollector {
             }
             Row::of(container, limits)
         }));
-        write(out, METRICS, rows);
+        write(out, shared.detail(), METRICS, rows);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! `state`: since when, and that they are there at all.
+//! `state`: since when, how well, and that they are there at all.
 
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, Value};
@@ -7,12 +7,14 @@ use super::metric::{Description, Metric, describe, write};
 use super::{Row, Shared};
 use crate::host::Host;
 
-/// Times in whole seconds of Unix time.
+/// Times in whole seconds of Unix time, and cAdvisor's number for health.
 #[derive(Debug, Clone, Copy)]
 struct Times {
+    created: Option<i64>,
     started: Option<i64>,
-    /// The moment of the scrape: dashboards count containers by the rate of this.
-    seen: i64,
+    health: Option<i64>,
+    /// The moment of the scrape: dashboards count containers by the rate of this, so only containers have it.
+    seen: Option<i64>,
 }
 
 type M = Metric<Times>;
@@ -23,9 +25,19 @@ const METRICS: &[M] = &[
     })
     .from("inspect State.StartedAt; the machine: /proc/stat btime", "inspect State.StartedAt"),
     M::gauge("container_last_seen", "Unix time at which the container was seen last: now.", |times| {
-        Some(Value::Signed(times.seen))
+        times.seen.map(Value::Signed)
     })
     .from("the clock", "the clock"),
+    M::gauge("container_creation_time_seconds", "Unix time at which the container was made.", |times| {
+        times.created.map(Value::Signed)
+    })
+    .from("inspect Created", "inspect Created"),
+    M::gauge(
+        "container_health_state",
+        "What the health check says: 1 healthy, 0 not (yet), -1 there is none.",
+        |times| times.health.map(Value::Signed),
+    )
+    .from("inspect State.Health, events health_status", "inspect State.Health, events health_status"),
 ];
 
 /// What it writes.
@@ -51,12 +63,18 @@ impl Collector for StateCollector {
         rows.clear();
         let seen = shared.now();
         let boot = host.read_stat().ok().and_then(|stat| stat.boot_time).and_then(|t| i64::try_from(t).ok());
-        rows.push(shared.root_row(Times { started: boot, seen }));
+        rows.extend(shared.root_row(Times { started: boot, created: None, health: None, seen: None }));
+        let seconds = |nanos: i64| nanos / 1_000_000_000;
         rows.extend(shared.present().iter().map(|container| {
-            let started = container.started_nanos.map(|nanos| nanos / 1_000_000_000);
-            Row::of(container, Times { started, seen })
+            let times = Times {
+                created: container.created_nanos.map(seconds),
+                started: container.started_nanos.map(seconds),
+                health: Some(container.health.number()),
+                seen: Some(seen),
+            };
+            Row::of(container, times)
         }));
-        write(out, METRICS, rows);
+        write(out, shared.detail(), METRICS, rows);
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use super::Source;
 use super::cgroup::CgroupSource;
 use super::stats::StatsSource;
 use crate::container::Container;
-use crate::sample::{BlockIo, Cpu, Interface, Memory, Processes};
+use crate::sample::{BlockIo, Cpu, HugePages, Interface, Memory, NumaPages, Pressure, Processes};
 use crate::store::Running;
 
 /// Decides when the first containers are there, and looks again whenever they change while the files cannot be read
@@ -35,11 +35,12 @@ impl AutoSource {
 
     fn choose(&mut self, running: &Running) {
         let seen = self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, running));
-        if self.chosen == Some(Chosen::Cgroup) || seen || running.is_empty() {
+        let mut containers = running.iter().filter(|c| c.is_container()).peekable();
+        if self.chosen == Some(Chosen::Cgroup) || seen || containers.peek().is_none() {
             return;
         }
         self.seen = Some(Arc::clone(running));
-        let readable = running.iter().any(|container| self.cgroup.can_read(container));
+        let readable = containers.any(|container| self.cgroup.can_read(container));
         let choice = if readable { Chosen::Cgroup } else { Chosen::Stats };
         if self.chosen != Some(choice) {
             self.chosen = Some(choice);
@@ -95,5 +96,33 @@ impl Source for AutoSource {
 
     fn processes(&mut self, container: &Container) -> Option<Processes> {
         self.source().processes(container)
+    }
+
+    fn percpu(&mut self, container: &Container) -> Vec<u64> {
+        self.source().percpu(container)
+    }
+
+    fn pressure(&mut self, container: &Container) -> Option<Pressure> {
+        self.source().pressure(container)
+    }
+
+    fn oom_kills(&mut self, container: &Container) -> Option<u64> {
+        self.source().oom_kills(container)
+    }
+
+    fn huge_pages(&mut self, container: &Container) -> Vec<HugePages> {
+        self.source().huge_pages(container)
+    }
+
+    fn numa(&mut self, container: &Container) -> Vec<NumaPages> {
+        self.source().numa(container)
+    }
+
+    fn pids(&mut self, container: &Container) -> Vec<u32> {
+        self.source().pids(container)
+    }
+
+    fn first_pid(&mut self, container: &Container) -> Option<u32> {
+        self.source().first_pid(container)
     }
 }

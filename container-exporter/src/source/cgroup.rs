@@ -1,30 +1,32 @@
 //! The direct source: the kernel's cgroup files, read at the moment of the scrape. Costs the engine nothing.
 
 pub mod find;
+pub mod hugetlb;
 mod kept;
+pub mod numa;
 pub mod text;
 pub mod v1;
 pub mod v2;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agent_core::cli::PathArgs;
-use agent_core::read::Scratch;
+use agent_core::read::{Scratch, fields, parse_u64};
 use tracing::{debug, warn};
 
 use self::find::{Finder, Place};
 use super::Source;
 use crate::container::Container;
 use crate::net_dev::read_interfaces;
-use crate::sample::{BlockIo, Cpu, Interface, Memory, Processes};
+use crate::sample::{BlockIo, Cpu, HugePages, Interface, Memory, NumaPages, Pressure, Processes};
 use crate::store::Running;
 
 pub use kept::Kept;
 
 /// Descriptors that one container takes at most.
-const FILES_PER_CONTAINER: usize = 16;
+const FILES_PER_CONTAINER: usize = 24;
 
 /// The files of one container's cgroup, of either version.
 pub trait Files: Send + std::fmt::Debug {
@@ -36,6 +38,18 @@ pub trait Files: Send + std::fmt::Debug {
     fn block_io(&mut self, scratch: &mut Scratch) -> Vec<BlockIo>;
     /// Tasks.
     fn processes(&mut self, scratch: &mut Scratch) -> Option<Processes>;
+    /// Nanoseconds by CPU; none where the kernel does not tell them apart.
+    fn percpu(&mut self, scratch: &mut Scratch) -> Vec<u64>;
+    /// Pressure stall information.
+    fn pressure(&mut self, scratch: &mut Scratch) -> Option<Pressure>;
+    /// Processes that the kernel killed for want of memory.
+    fn oom_kills(&mut self, scratch: &mut Scratch) -> Option<u64>;
+    /// Huge pages by size.
+    fn huge_pages(&mut self, scratch: &mut Scratch) -> Vec<HugePages>;
+    /// Pages by node of memory.
+    fn numa(&mut self, scratch: &mut Scratch) -> Vec<NumaPages>;
+    /// Its processes in the reader's PID namespace.
+    fn pids(&mut self, scratch: &mut Scratch) -> Vec<u32>;
 }
 
 /// Reads cgroup files, keeping their descriptors open from scrape to scrape.
@@ -168,4 +182,56 @@ impl Source for CgroupSource {
         let (open, scratch) = self.files(container)?;
         open.files.processes(scratch)
     }
+
+    fn percpu(&mut self, container: &Container) -> Vec<u64> {
+        self.files(container).map(|(open, scratch)| open.files.percpu(scratch)).unwrap_or_default()
+    }
+
+    fn pressure(&mut self, container: &Container) -> Option<Pressure> {
+        let (open, scratch) = self.files(container)?;
+        open.files.pressure(scratch)
+    }
+
+    fn oom_kills(&mut self, container: &Container) -> Option<u64> {
+        let (open, scratch) = self.files(container)?;
+        open.files.oom_kills(scratch)
+    }
+
+    fn huge_pages(&mut self, container: &Container) -> Vec<HugePages> {
+        self.files(container).map(|(open, scratch)| open.files.huge_pages(scratch)).unwrap_or_default()
+    }
+
+    fn numa(&mut self, container: &Container) -> Vec<NumaPages> {
+        self.files(container).map(|(open, scratch)| open.files.numa(scratch)).unwrap_or_default()
+    }
+
+    fn pids(&mut self, container: &Container) -> Vec<u32> {
+        let Some((open, scratch)) = self.files(container) else { return Vec::new() };
+        let pids = open.files.pids(scratch);
+        match open.pid.filter(|_| open.pid_is_theirs && pids.is_empty()) {
+            // From a PID namespace of our own, cgroup.procs shows nothing; the host's /proc does.
+            Some(first) => descendants(&self.procfs, first, &mut self.scratch),
+            None => pids,
+        }
+    }
+
+    fn first_pid(&mut self, container: &Container) -> Option<u32> {
+        let (open, _) = self.files(container)?;
+        open.pid.filter(|_| open.pid_is_theirs)
+    }
+}
+
+/// A process and all that descend from it, by `/proc/PID/task/PID/children`; not more than are worth counting.
+fn descendants(procfs: &Path, first: u32, scratch: &mut Scratch) -> Vec<u32> {
+    const MOST: usize = 256;
+    let mut pids = vec![first];
+    let mut next = 0;
+    while let Some(pid) = pids.get(next).filter(|_| pids.len() < MOST) {
+        let path = procfs.join(format!("{pid}/task/{pid}/children"));
+        if let Ok(bytes) = scratch.read(&path) {
+            pids.extend(fields(bytes).filter_map(parse_u64).filter_map(|pid| u32::try_from(pid).ok()));
+        }
+        next += 1;
+    }
+    pids
 }

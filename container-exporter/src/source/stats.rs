@@ -1,5 +1,11 @@
-//! The portable source: Docker's stats streams. Needs nothing but the engine's socket.
+//! The portable source: Docker's statistics. Needs nothing but the engine's socket.
+//!
+//! A **one-shot** asks for each container in each scrape. A **stream** costs the engine as much as one question a second
+//! and container, but answers at once and once a second. From Docker 25 on a one-shot is answered at once, before that
+//! with the engine's next round, within one to two seconds.
 
+mod mode;
+mod oneshot;
 pub mod parse;
 mod streams;
 
@@ -10,30 +16,37 @@ use std::time::{Duration, Instant};
 use agent_core::prometheus::metrics::counter::Counter;
 use tokio::sync::Notify;
 
+use self::mode::Pace;
 use self::parse::StatsSample;
 use super::Source;
 use crate::container::Container;
-use crate::sample::{BlockIo, Cpu, Interface, Memory, Processes};
+use crate::sample::{BlockIo, Cpu, HugePages, Interface, Memory, NumaPages, Pressure, Processes};
 use crate::store::{Running, Store};
+
+pub use self::mode::StatsMode;
 
 /// Streams without scrapes are closed after this long: an exporter that nobody asks must cost the engine nothing.
 const IDLE: Duration = Duration::from_mins(2);
-/// A stream's first sample comes after a second; the scrape that opens the streams waits at most this long.
-const FIRST_SAMPLES: Duration = Duration::from_secs(3);
+/// The scrape waits at most this long for its samples; a stream's first one comes after a second or two.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// Collectors ask one after the other: what is asked again this soon is the same scrape.
+const SAME_SCRAPE: Duration = Duration::from_millis(300);
 
-/// Answers from the newest sample of each container's stream.
+/// Answers from the newest sample of each container.
 #[derive(Debug)]
 pub struct StatsSource {
     desk: Arc<Desk>,
+    store: Store,
+    mode: StatsMode,
 }
 
-/// Where the streams leave their samples and scrapes leave word that they came.
+/// Where samples are left and scrapes leave word that they came.
 #[derive(Debug, Default)]
 struct Desk {
     state: Mutex<State>,
-    /// Told at each new sample.
+    /// Told at each new sample and at the end of a round.
     arrived: Condvar,
-    /// Told when a scrape finds the streams closed.
+    /// Told when a scrape wants something else than what is going on.
     wake: Notify,
 }
 
@@ -42,19 +55,37 @@ struct State {
     newest: HashMap<String, Arc<StatsSample>>,
     /// Whether streams are kept, or about to be.
     open: bool,
+    /// A round of one-shots that is asked for.
+    asked: Option<Running>,
+    pace: Pace,
     last_scrape: Option<Instant>,
 }
 
 impl StatsSource {
-    /// Spawns the task that keeps the streams; nothing is opened before the first scrape.
-    pub fn spawn(store: Store, reopened: Counter) -> Self {
+    /// Spawns the task that talks to the engine; nothing is asked before the first scrape.
+    pub fn spawn(store: Store, mode: StatsMode, reopened: Counter) -> Self {
         let desk = Arc::new(Desk::default());
-        tokio::spawn(streams::run(Arc::clone(&desk), store, reopened));
-        Self { desk }
+        tokio::spawn(run(Arc::clone(&desk), store.clone(), reopened));
+        Self { desk, store, mode }
     }
 
     fn newest(&self, container: &Container) -> Option<Arc<StatsSample>> {
         self.desk.lock().newest.get(&container.id).map(Arc::clone)
+    }
+}
+
+/// Does what scrapes want. Never returns.
+async fn run(desk: Arc<Desk>, store: Store, reopened: Counter) {
+    loop {
+        desk.wake.notified().await;
+        let asked = desk.lock().asked.as_ref().map(Arc::clone);
+        if let Some(running) = asked {
+            oneshot::ask(&desk, &store, &running).await;
+            desk.lock().asked = None;
+            desk.arrived.notify_all();
+        } else if desk.lock().open {
+            streams::keep(&desk, &store, &reopened).await;
+        }
     }
 }
 
@@ -72,28 +103,51 @@ impl Desk {
         self.lock().newest.remove(id);
     }
 
-    /// Closes where nobody has scraped for a while; else says when that may be so.
+    /// Closes where nobody has scraped for a while or streams are not wanted; else says when that may be so.
     fn close_if_idle(&self, now: Instant) -> Option<Instant> {
         let mut state = self.lock();
-        let idle_at = state.last_scrape.map(|last| last + IDLE).filter(|at| *at > now);
+        let open = state.open;
+        let idle_at = state.last_scrape.map(|last| last + IDLE).filter(|at| open && *at > now);
         if idle_at.is_none() {
             state.open = false;
-            state.newest.clear();
+            if state.asked.is_none() {
+                state.newest.clear();
+            }
         }
         idle_at
     }
 
-    /// Notes a scrape; where the streams were closed, opens them and waits for their first samples.
-    fn scrape(&self, running: &Running) {
+    /// Notes a scrape, says how its samples are to be had, and waits for them.
+    fn scrape(&self, running: &Running, mode: StatsMode, engine: &str) {
+        let now = Instant::now();
         let mut state = self.lock();
-        state.last_scrape = Some(Instant::now());
-        if state.open || running.is_empty() {
+        if state.last_scrape.is_some_and(|last| now.duration_since(last) < SAME_SCRAPE) {
+            state.last_scrape = Some(now);
             return;
         }
-        state.open = true;
-        self.wake.notify_one();
-        let incomplete = |state: &mut State| running.iter().any(|c| !state.newest.contains_key(&c.id));
-        let _samples = self.arrived.wait_timeout_while(state, FIRST_SAMPLES, incomplete);
+        state.pace.note(now);
+        state.last_scrape = Some(now);
+        if running.is_empty() {
+            return;
+        }
+        let state = if mode.streams(engine, state.pace.between()) {
+            if state.open {
+                return;
+            }
+            state.open = true;
+            self.wake.notify_one();
+            let incomplete = |state: &mut State| running.iter().any(|c| !state.newest.contains_key(&c.id));
+            self.arrived.wait_timeout_while(state, PATIENCE, incomplete)
+        } else {
+            state.open = false;
+            // Rather nothing than a sample of the last scrape.
+            state.newest.clear();
+            state.asked = Some(Arc::clone(running));
+            self.wake.notify_one();
+            self.arrived.wait_timeout_while(state, PATIENCE, |state| state.asked.is_some())
+        };
+        let mut state = state.unwrap_or_else(PoisonError::into_inner).0;
+        state.last_scrape = Some(Instant::now());
     }
 }
 
@@ -103,7 +157,7 @@ impl Source for StatsSource {
     }
 
     fn prepare(&mut self, running: &Running) {
-        self.desk.scrape(running);
+        self.desk.scrape(running, self.mode, &self.store.engine().version);
     }
 
     fn cpu(&mut self, container: &Container) -> Option<Cpu> {
@@ -126,6 +180,34 @@ impl Source for StatsSource {
     fn processes(&mut self, container: &Container) -> Option<Processes> {
         self.newest(container)?.processes
     }
+
+    fn percpu(&mut self, container: &Container) -> Vec<u64> {
+        self.newest(container).map(|sample| sample.percpu.clone()).unwrap_or_default()
+    }
+
+    fn pressure(&mut self, _: &Container) -> Option<Pressure> {
+        None
+    }
+
+    fn oom_kills(&mut self, _: &Container) -> Option<u64> {
+        None
+    }
+
+    fn huge_pages(&mut self, _: &Container) -> Vec<HugePages> {
+        Vec::new()
+    }
+
+    fn numa(&mut self, _: &Container) -> Vec<NumaPages> {
+        Vec::new()
+    }
+
+    fn pids(&mut self, _: &Container) -> Vec<u32> {
+        Vec::new()
+    }
+
+    fn first_pid(&mut self, _: &Container) -> Option<u32> {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -144,10 +226,12 @@ mod tests {
     #[tokio::test]
     async fn streams_open_when_there_is_something_and_close_when_nobody_asks() {
         let desk = Arc::new(Desk::default());
-        desk.scrape(&running(&[]));
+        desk.scrape(&running(&[]), StatsMode::Stream, "20.10");
         assert!(!desk.lock().open, "nothing to stream yet");
+        desk.lock().last_scrape = None;
         let other = Arc::clone(&desk);
-        let scrape = tokio::task::spawn_blocking(move || other.scrape(&running(&["a"])));
+        let scrape =
+            tokio::task::spawn_blocking(move || other.scrape(&running(&["a"]), StatsMode::Stream, "20.10"));
         desk.wake.notified().await;
         desk.put("a", StatsSample::default());
         scrape.await.unwrap();
@@ -155,5 +239,24 @@ mod tests {
         assert!(desk.close_if_idle(now).is_some_and(|at| at > now) && desk.lock().open);
         assert_eq!(desk.close_if_idle(now + IDLE), None);
         assert!(!desk.lock().open && desk.lock().newest.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_one_shot_is_asked_once_a_scrape_and_ends_streams() {
+        let desk = Arc::new(Desk::default());
+        desk.lock().open = true;
+        desk.put("gone", StatsSample::default());
+        let other = Arc::clone(&desk);
+        let scrape =
+            tokio::task::spawn_blocking(move || other.scrape(&running(&["a"]), StatsMode::OneShot, "28.0"));
+        desk.wake.notified().await;
+        assert!(!desk.lock().open && desk.lock().newest.is_empty());
+        desk.put("a", StatsSample::default());
+        desk.lock().asked = None;
+        desk.arrived.notify_all();
+        scrape.await.unwrap();
+        desk.scrape(&running(&["a"]), StatsMode::OneShot, "28.0");
+        assert!(desk.lock().asked.is_none(), "the next collector of the same scrape");
+        assert!(desk.lock().newest.contains_key("a"));
     }
 }

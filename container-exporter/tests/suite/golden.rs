@@ -5,7 +5,10 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use crate::recording::Recording;
+use agent_core::docker::Container as Inspect;
 use agent_core::exposition::Format;
+use container_exporter::collectors::metric::Detail;
+use container_exporter::collectors::{self, Options, Selection};
 
 fn scrape(version: &str, format: Format) -> String {
     let recording = Recording::new(version);
@@ -39,7 +42,7 @@ fn a_network_is_reported_once() {
         [("v1", "plain", ["host", "sidecar"]), ("v2", "limited", ["hostnet", "sidecar"])]
     {
         let text = scrape(version, Format::Text);
-        assert_eq!(samples(&text, "container_network_", own).len(), 8, "{version}");
+        assert_eq!(samples(&text, "container_network_receive_", own).len(), 4, "{version}");
         for name in borrowed {
             assert_eq!(samples(&text, "container_network_", name), [""; 0], "{version}");
             assert_eq!(samples(&text, "container_memory_rss", name).len(), 1, "{version}");
@@ -48,14 +51,98 @@ fn a_network_is_reported_once() {
 }
 
 #[test]
-fn dead_containers_have_no_series_and_idle_ones_few() {
+fn of_the_dead_only_their_end_is_told() {
     let text = scrape("v2", Format::Text);
+    let families: Vec<_> =
+        samples(&text, "container_", "exit3").iter().map(|line| line.split_once('{').unwrap().0).collect();
+    assert_eq!(families, ["container_state", "container_exit_code", "container_oom_killed"]);
+    assert!(samples(&text, "container_exit_code", "exit3")[0].ends_with(" 3"));
+    let options = Options { dead: 0, ..Options::default() };
+    let recording = Recording::new("v2");
+    let text =
+        recording.exporter_with(recording.cgroup(), options, &Selection::default()).scrape(Format::Text);
     assert_eq!(samples(&text, "container_", "exit3"), [""; 0]);
-    assert!(samples(&text, "container_", "limited").len() <= 64);
+}
+
+#[test]
+fn unaccounted_block_io_is_told() {
     let text = scrape("v1", Format::Text);
-    assert!(samples(&text, "container_", "plain").len() <= 64);
     assert_eq!(samples(&text, "container_fs_", "limited"), [""; 0]);
     assert!(text.contains("\ncontainer_exporter_blkio_unaccounted 1\n"), "24 MB were written all the same");
+}
+
+const TASK: &str = "shop_frontend-gateway.3.kof7dg6s39mt5xqe127c5urjh";
+
+/// Makes a task of a Swarm of a recorded container.
+fn as_task(inspect: &mut Inspect) {
+    if inspect.name.as_deref() != Some("/blkio") {
+        return;
+    }
+    inspect.name = Some(format!("/{TASK}"));
+    let labels = [
+        ("com.docker.stack.namespace", "shop"),
+        ("com.docker.swarm.node.id", "qpluk1kge2dyr2kkxi536743f"),
+        ("com.docker.swarm.service.id", "kof7dg6s39mt5xqe127c5urjh"),
+        ("com.docker.swarm.service.name", "shop_frontend-gateway"),
+        ("com.docker.swarm.task", ""),
+        ("com.docker.swarm.task.id", "af8e5b04044336684cd449cf6"),
+        ("com.docker.swarm.task.name", TASK),
+    ];
+    let config = inspect.config.as_mut().unwrap();
+    config.labels = Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+    let digest = "c7ce5dd02577dc9789f700560911c4b20318d1a3abfef2fe79ad5980f7a22d77";
+    config.image = Some(format!("registry.example.org/shop/frontend:1.27.3@sha256:{digest}"));
+}
+
+const OWN: [&str; 4] =
+    ["container_state", "container_restarts_total", "container_uptime_seconds", "container_network_info"];
+
+#[test]
+fn a_task_takes_64_series_and_48_kilobytes() {
+    let recording = Recording::changed("v2", as_task);
+    let size = |detail| {
+        let options = Options { detail, ..Options::default() };
+        let text =
+            recording.exporter_with(recording.cgroup(), options, &Selection::default()).scrape(Format::Text);
+        let lines = samples(&text, "container_", TASK);
+        let (own, theirs): (Vec<_>, Vec<_>) =
+            lines.into_iter().partition(|line| OWN.contains(&line.split_once('{').unwrap().0));
+        let bytes = theirs.iter().map(|line| line.len() + 1).sum::<usize>();
+        (theirs.len(), bytes, own.len())
+    };
+    // Two of disk use are not in the recording.
+    let (series, bytes, own) = size(Detail::Full);
+    println!("full: {series} + 2 of disk use, {bytes} bytes, own {own}");
+    assert!(series + 2 <= 64 && own <= 8, "{series} {own}");
+    assert!(bytes * (series + 2) / series <= 48_000, "{bytes}");
+    let (series, bytes, own) = size(Detail::Lean);
+    println!("lean: {series} + 2 of disk use, {bytes} bytes, own {own}");
+    assert!(series + 2 + own <= 40, "{series} {own}");
+}
+
+#[test]
+fn groups_that_are_off_can_be_asked_for() {
+    let recording = Recording::new("v1");
+    let names =
+        ["--collector.process", "--collector.sched", "--collector.memory_numa", "--no-collector.memory"];
+    let command = collectors::add_flags(clap::Command::new("x"));
+    let selection = collectors::select(&command.get_matches_from([&["x"], &names[..]].concat()), None);
+    let options = Options { percpu: true, root: false, ..Options::default() };
+    let text = recording.exporter_with(recording.cgroup(), options, &selection).scrape(Format::Text);
+    assert_eq!(samples(&text, "container_threads_max", "limited").len(), 1);
+    assert_eq!(samples(&text, "container_memory_rss", "limited"), [""; 0]);
+    assert!(!text.contains("id=\"/\""));
+    let percpu = samples(&text, "container_cpu_usage_seconds_total", "limited");
+    assert_eq!(percpu.len(), 2);
+    assert!(percpu[1].ends_with("cpu=\"cpu01\"} 1.108925688"), "{percpu:?}");
+    let recording = Recording::new("v2");
+    let options = Options { percpu: true, ..Options::default() };
+    let text = recording.exporter_with(recording.cgroup(), options, &selection).scrape(Format::Text);
+    let total = samples(&text, "container_cpu_usage_seconds_total", "limited");
+    assert!(total.len() == 1 && total[0].contains("cpu=\"total\""), "{total:?}");
+    assert!(samples(&text, "container_memory_numa_pages", "limited").len() >= 3);
+    assert_eq!(samples(&text, "container_cpu_schedstat_run_periods_total", "limited").len(), 1);
+    assert_eq!(samples(&text, "container_ulimits_soft", "limited").len(), 1);
 }
 
 /// Complaints that only parity with cAdvisor earns us.

@@ -10,7 +10,7 @@ use agent_core::collector::{CollectorSet, Filter};
 use agent_core::docker::Container as Inspect;
 use agent_core::exposition::Format;
 use agent_core::testing::scrape;
-use container_exporter::collectors::{self, Selection, Shared};
+use container_exporter::collectors::{self, Options, Selection, Shared};
 use container_exporter::container::Container;
 use container_exporter::labels::LabelRules;
 use container_exporter::source::Source;
@@ -25,10 +25,16 @@ pub(crate) struct Recording {
 
 impl Recording {
     pub(crate) fn new(version: &str) -> Self {
+        Self::changed(version, |_| {})
+    }
+
+    /// The same with other answers of the engine.
+    pub(crate) fn changed(version: &str, change: impl Fn(&mut Inspect)) -> Self {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(version);
         let store = Store::default();
-        let inspects: Vec<Inspect> =
+        let mut inspects: Vec<Inspect> =
             serde_json::from_slice(&fs::read(folder.join("inspect.json")).unwrap()).unwrap();
+        inspects.iter_mut().for_each(change);
         store.replace(inspects.iter().filter_map(|i| Container::from_inspect(i, &LabelRules::default())));
         store.set_engine(EngineState {
             connected: true,
@@ -37,6 +43,7 @@ impl Recording {
             kernel: "7.2.13".to_owned(),
             cgroup_v2: version == "v2",
             docker: None,
+            root: "/var/lib/docker".to_owned(),
         });
         Self { folder, store }
     }
@@ -55,9 +62,19 @@ impl Recording {
     }
 
     pub(crate) fn exporter(&self, source: impl Source + 'static) -> Exporter {
+        self.exporter_with(source, Options::default(), &Selection::default())
+    }
+
+    pub(crate) fn exporter_with(
+        &self,
+        source: impl Source + 'static,
+        options: Options,
+        selection: &Selection,
+    ) -> Exporter {
         let now = UNIX_EPOCH + Duration::from_secs(1_795_350_000);
-        let shared = Shared::new(self.store.clone(), Box::new(source), self.paths(), Arc::new(move || now));
-        let (entries, disabled) = collectors::entries(&shared, &Selection::default());
+        let shared = Shared::new(self.store.clone(), Box::new(source), self.paths(), Arc::new(move || now))
+            .with_options(options);
+        let (entries, disabled) = collectors::entries(&shared, selection);
         Exporter(Arc::new(CollectorSet::new("container_exporter", entries, disabled)))
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use crate::recording::Recording;
 use agent_core::docker::bollard::models::ContainerStatsResponse;
 use container_exporter::container::Container;
-use container_exporter::sample::{BlockIo, Cpu, Interface, Memory, Processes, Traffic};
+use container_exporter::sample::{BlockIo, Cpu, Interface, Memory, Processes, Throttling, Traffic};
 use container_exporter::source::Source;
 use container_exporter::source::stats::parse::{StatsSample, parse_stats};
 
@@ -19,9 +19,18 @@ fn files(recording: &Recording, container: &Container, v2: bool) -> StatsSample 
     let mut source = recording.cgroup();
     let without_errors = |traffic| Traffic { errors: None, ..traffic };
     StatsSample {
-        cpu: source.cpu(container),
+        cpu: source.cpu(container).map(|cpu| Cpu {
+            throttling: cpu.throttling.map(|t| Throttling { burst_periods: None, burst_nanos: None, ..t }),
+            ..cpu
+        }),
+        percpu: source.percpu(container),
         memory: source.memory(container).map(|memory| Memory {
             swap: None,
+            kernel: None,
+            events_high: None,
+            events_max: None,
+            refault_file: None,
+            refault_anon: None,
             max_usage: memory.max_usage.filter(|_| !v2),
             failcnt: memory.failcnt.filter(|_| !v2),
             ..memory

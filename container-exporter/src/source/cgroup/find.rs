@@ -33,6 +33,10 @@ pub struct FoldersV1 {
     pub blkio: PathBuf,
     /// Tasks.
     pub pids: PathBuf,
+    /// Huge pages.
+    pub hugetlb: PathBuf,
+    /// The version 2 tree beside them, where it is mounted: pressure is only there.
+    pub unified: PathBuf,
 }
 
 /// A place, and how it was found.
@@ -64,18 +68,34 @@ impl Finder {
 
     /// The cgroup of a running container; `None` where there is none to be seen.
     pub fn find(&self, container: &Container, scratch: &mut Scratch) -> Option<Found> {
+        if let Some(path) = &container.raw_cgroup {
+            return self.find_raw(path).map(|place| Found { place, pid_is_theirs: false });
+        }
         let told = container.pid.and_then(|pid| {
             let path = self.procfs.join(pid.to_string()).join("cgroup");
             scratch.read(&path).ok().map(|bytes| parse_proc_cgroup(bytes, &container.id))
         });
         let told = told.unwrap_or_default();
         let usual = usual_places(&container.id, container.cgroup_parent.as_deref());
-        let place = if self.root.join("cgroup.controllers").exists() {
+        let place = if self.is_v2() {
             first(&self.root, told.iter().filter(|m| m.controllers.is_empty()), &usual).map(Place::V2)
         } else {
             self.find_v1(&told, &usual)
         };
         Some(Found { place: place?, pid_is_theirs: !told.is_empty() })
+    }
+
+    /// A cgroup that is no container, by its path without the leading slash.
+    fn find_raw(&self, path: &Path) -> Option<Place> {
+        if self.is_v2() {
+            return first(&self.root, [].iter(), &[path.to_owned()]).map(Place::V2);
+        }
+        self.find_v1(&[], &[path.to_owned()])
+    }
+
+    /// Whether the machine has cgroups of version 2 alone.
+    pub fn is_v2(&self) -> bool {
+        self.root.join("cgroup.controllers").exists()
     }
 
     fn find_v1(&self, told: &[Membership], usual: &[PathBuf]) -> Option<Place> {
@@ -84,6 +104,8 @@ impl Finder {
             first(&self.root.join(controller), told, usual)
         };
         let (cpuacct, memory) = (folder("cpuacct"), folder("memory"));
+        let in_unified = told.iter().filter(|m| m.controllers.is_empty());
+        let unified = first(&self.root.join("unified"), in_unified, usual);
         // One of them is enough to be worth it; what a kernel lacks has a path without files.
         let known = cpuacct.as_ref().or(memory.as_ref())?.clone();
         let or_absent = |folder: Option<PathBuf>| folder.unwrap_or_else(|| known.join("absent"));
@@ -91,6 +113,8 @@ impl Finder {
             cpu: or_absent(folder("cpu")),
             blkio: or_absent(folder("blkio")),
             pids: or_absent(folder("pids")),
+            hugetlb: or_absent(folder("hugetlb")),
+            unified: or_absent(unified),
             cpuacct: or_absent(cpuacct),
             memory: or_absent(memory),
         }))

@@ -2,6 +2,8 @@
 
 use agent_core::read::{fields, lines, parse_u64};
 
+use crate::sample::Stall;
+
 /// A file with one number.
 pub fn parse_number(bytes: &[u8]) -> Option<u64> {
     parse_u64(bytes.trim_ascii())
@@ -30,9 +32,24 @@ pub fn parse_device(field: &[u8]) -> Option<(u64, u64)> {
     Some((parse_u64(major)?, parse_u64(minor.strip_prefix(b":")?)?))
 }
 
-/// How many lines a list of PIDs has.
-pub fn count_lines(bytes: &[u8]) -> u64 {
-    lines(bytes).count() as u64
+/// One PID per line; 0 is a process that the reader's PID namespace does not have.
+pub fn parse_pids(bytes: &[u8]) -> Vec<u32> {
+    let pids = lines(bytes).filter_map(parse_u64).filter_map(|pid| u32::try_from(pid).ok());
+    pids.filter(|pid| *pid > 0).collect()
+}
+
+/// A file of pressure stall information: `some avg10=0.00 avg60=0.00 avg300=0.00 total=123`, and the same of `full`.
+pub fn parse_stall(bytes: &[u8]) -> Stall {
+    let mut stall = Stall::default();
+    for line in lines(bytes) {
+        let total = fields(line).find_map(|field| field.strip_prefix(b"total=")).and_then(parse_u64);
+        match fields(line).next() {
+            Some(b"some") => stall.some_micros = total,
+            Some(b"full") => stall.full_micros = total,
+            _ => {}
+        }
+    }
+    stall
 }
 
 #[cfg(test)]
@@ -54,7 +71,9 @@ mod tests {
             (parse_device(b"254:0"), parse_device(b"254"), parse_device(b":")),
             (Some((254, 0)), None, None)
         );
-        assert_eq!(count_lines(b"1\n22\n"), 2);
+        assert_eq!(parse_pids(b"1\n0\n22\n"), [1, 22]);
+        let pressure = b"some avg10=0.00 avg60=0.00 avg300=0.00 total=4916316\nfull avg10=0.00 total=7\n";
+        assert_eq!(parse_stall(pressure), Stall { some_micros: Some(4_916_316), full_micros: Some(7) });
     }
 
     proptest! {
@@ -64,7 +83,8 @@ mod tests {
             parse_limit(&bytes);
             keyed(&bytes).count();
             parse_device(&bytes);
-            count_lines(&bytes);
+            parse_pids(&bytes);
+            parse_stall(&bytes);
         }
     }
 }

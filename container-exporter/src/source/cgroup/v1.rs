@@ -1,23 +1,31 @@
 //! Cgroup version 1: one folder per controller.
 
+use std::path::PathBuf;
+
 use agent_core::read::{Scratch, fields, lines, parse_u64};
 
 use super::find::FoldersV1;
-use super::text::{count_lines, keyed, parse_device, parse_limit, parse_number};
-use super::{Files, Kept};
+use super::text::{keyed, parse_device, parse_limit, parse_number, parse_pids, parse_stall};
+use super::{Files, Kept, hugetlb, numa};
 use crate::host::TICK_NANOS;
-use crate::sample::{BlockIo, Cpu, Memory, Processes, Throttling};
+use crate::sample::{BlockIo, Cpu, HugePages, Memory, NumaPages, Pressure, Processes, Throttling};
 
 /// The files of one container.
 #[derive(Debug)]
 pub struct FilesV1 {
     cpuacct_usage: Kept,
     cpuacct_stat: Kept,
+    cpuacct_percpu: Kept,
     cpu_stat: Kept,
     memory_usage: Kept,
     memory_stat: Kept,
     memory_max_usage: Kept,
     memory_failcnt: Kept,
+    memory_kernel: Kept,
+    memory_oom: Kept,
+    memory_numa: Kept,
+    pressure: [Kept; 3],
+    hugetlb: PathBuf,
     throttle_bytes: Kept,
     throttle_operations: Kept,
     bfq_bytes: Kept,
@@ -30,15 +38,22 @@ pub struct FilesV1 {
 impl FilesV1 {
     /// Opens nothing yet.
     pub fn new(folders: &FoldersV1, keep: bool) -> Self {
-        let FoldersV1 { cpu, cpuacct, memory, blkio, pids } = folders;
+        let FoldersV1 { cpu, cpuacct, memory, blkio, pids, hugetlb, unified } = folders;
         Self {
             cpuacct_usage: Kept::new(cpuacct, "cpuacct.usage", keep),
             cpuacct_stat: Kept::new(cpuacct, "cpuacct.stat", keep),
+            cpuacct_percpu: Kept::new(cpuacct, "cpuacct.usage_percpu", keep),
             cpu_stat: Kept::new(cpu, "cpu.stat", keep),
             memory_usage: Kept::new(memory, "memory.usage_in_bytes", keep),
             memory_stat: Kept::new(memory, "memory.stat", keep),
             memory_max_usage: Kept::new(memory, "memory.max_usage_in_bytes", keep),
             memory_failcnt: Kept::new(memory, "memory.failcnt", keep),
+            memory_kernel: Kept::new(memory, "memory.kmem.usage_in_bytes", keep),
+            memory_oom: Kept::new(memory, "memory.oom_control", keep),
+            memory_numa: Kept::new(memory, "memory.numa_stat", keep),
+            pressure: ["cpu.pressure", "memory.pressure", "io.pressure"]
+                .map(|name| Kept::new(unified, name, keep)),
+            hugetlb: hugetlb.clone(),
             throttle_bytes: Kept::new(blkio, "blkio.throttle.io_service_bytes_recursive", keep),
             throttle_operations: Kept::new(blkio, "blkio.throttle.io_serviced_recursive", keep),
             bfq_bytes: Kept::new(blkio, "blkio.bfq.io_service_bytes_recursive", keep),
@@ -63,7 +78,8 @@ impl Files for FilesV1 {
         let usage = Some(self.memory_usage.read(scratch).and_then(parse_number)?);
         let max_usage = self.memory_max_usage.read(scratch).and_then(parse_number);
         let failcnt = self.memory_failcnt.read(scratch).and_then(parse_number);
-        let memory = Memory { usage, max_usage, failcnt, ..Memory::default() };
+        let kernel = self.memory_kernel.read(scratch).and_then(parse_number);
+        let memory = Memory { usage, max_usage, kernel, failcnt, ..Memory::default() };
         Some(self.memory_stat.read(scratch).map_or(memory, |bytes| parse_memory_stat(bytes, memory)))
     }
 
@@ -92,8 +108,41 @@ impl Files for FilesV1 {
         Some(Processes {
             threads: Some(self.pids_current.read(scratch).and_then(parse_number)?),
             threads_max: self.pids_max.read(scratch).and_then(parse_limit),
-            processes: self.procs.read(scratch).map(count_lines),
+            // A container's own PID namespace shows no process of the others.
+            processes: self.procs.read(scratch).map(|b| lines(b).count() as u64).filter(|count| *count > 0),
         })
+    }
+
+    fn percpu(&mut self, scratch: &mut Scratch) -> Vec<u64> {
+        self.cpuacct_percpu
+            .read(scratch)
+            .map(|b| fields(b).map_while(parse_u64).collect())
+            .unwrap_or_default()
+    }
+
+    fn pressure(&mut self, scratch: &mut Scratch) -> Option<Pressure> {
+        let [cpu, memory, io] = &mut self.pressure;
+        Some(Pressure {
+            cpu: cpu.read(scratch).map(parse_stall)?,
+            memory: memory.read(scratch).map(parse_stall).unwrap_or_default(),
+            io: io.read(scratch).map(parse_stall).unwrap_or_default(),
+        })
+    }
+
+    fn oom_kills(&mut self, scratch: &mut Scratch) -> Option<u64> {
+        keyed(self.memory_oom.read(scratch)?).find(|(key, _)| *key == b"oom_kill").map(|(_, value)| value)
+    }
+
+    fn huge_pages(&mut self, scratch: &mut Scratch) -> Vec<HugePages> {
+        hugetlb::read_v1(&self.hugetlb, scratch)
+    }
+
+    fn numa(&mut self, scratch: &mut Scratch) -> Vec<NumaPages> {
+        self.memory_numa.read(scratch).map(numa::parse_v1).unwrap_or_default()
+    }
+
+    fn pids(&mut self, scratch: &mut Scratch) -> Vec<u32> {
+        self.procs.read(scratch).map(parse_pids).unwrap_or_default()
     }
 }
 
@@ -119,6 +168,8 @@ pub fn parse_cpu_stat(bytes: &[u8]) -> Option<Throttling> {
             b"nr_periods" => throttling.periods = value,
             b"nr_throttled" => throttling.throttled_periods = value,
             b"throttled_time" => throttling.throttled_nanos = value,
+            b"nr_bursts" => throttling.burst_periods = Some(value),
+            b"burst_time" => throttling.burst_nanos = Some(value),
             _ => continue,
         }
         found = true;
@@ -129,21 +180,27 @@ pub fn parse_cpu_stat(bytes: &[u8]) -> Option<Throttling> {
 /// `memory.stat`, completing what other files gave: `total_*` is the container with its inner cgroups; faults are
 /// counted without them, as cAdvisor's scope `container` says.
 pub fn parse_memory_stat(bytes: &[u8], mut memory: Memory) -> Memory {
-    let mut inactive_file = None;
     for (key, value) in keyed(bytes) {
         let place = match key {
             b"total_cache" => &mut memory.cache,
             b"total_rss" => &mut memory.rss,
             b"total_swap" => &mut memory.swap,
             b"total_mapped_file" => &mut memory.mapped_file,
-            b"total_inactive_file" => &mut inactive_file,
+            b"total_active_file" => &mut memory.active_file,
+            b"total_inactive_file" => &mut memory.inactive_file,
+            b"total_dirty" => &mut memory.file_dirty,
+            b"total_writeback" => &mut memory.file_writeback,
+            b"total_workingset_refault_file" => &mut memory.refault_file,
+            b"total_workingset_refault_anon" => &mut memory.refault_anon,
             b"pgfault" => &mut memory.pgfault,
             b"pgmajfault" => &mut memory.pgmajfault,
+            b"total_pgfault" => &mut memory.total_pgfault,
+            b"total_pgmajfault" => &mut memory.total_pgmajfault,
             _ => continue,
         };
         *place = Some(value);
     }
-    memory.with_inactive_file(inactive_file)
+    memory.with_working_set()
 }
 
 /// `major:minor Operation number` per line, and a line `Total`; adds to `devices`.
@@ -185,7 +242,13 @@ mod tests {
         assert_eq!(parse_cpuacct_stat(b"user 1117\nsystem 76\n"), (Some(11_170_000_000), Some(760_000_000)));
         let throttling =
             parse_cpu_stat(b"nr_periods 69\nnr_throttled 65\nthrottled_time 5067709763\nnr_bursts 0\n");
-        let expected = Throttling { periods: 69, throttled_periods: 65, throttled_nanos: 5_067_709_763 };
+        let expected = Throttling {
+            periods: 69,
+            throttled_periods: 65,
+            throttled_nanos: 5_067_709_763,
+            burst_periods: Some(0),
+            burst_nanos: None,
+        };
         assert_eq!(throttling, Some(expected));
         let memory = parse_memory_stat(MEMORY, Memory { usage: Some(1000), ..Memory::default() });
         assert_eq!((memory.cache, memory.rss, memory.swap), (Some(315_392), Some(114_688), Some(0)));

@@ -1,12 +1,12 @@
 //! Cgroup version 2: one folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use agent_core::read::{Scratch, fields, lines, parse_u64};
 
-use super::text::{count_lines, keyed, parse_device, parse_limit, parse_number};
-use super::{Files, Kept};
-use crate::sample::{BlockIo, Cpu, Memory, Processes, Throttling};
+use super::text::{keyed, parse_device, parse_limit, parse_number, parse_pids, parse_stall};
+use super::{Files, Kept, hugetlb, numa};
+use crate::sample::{BlockIo, Cpu, HugePages, Memory, NumaPages, Pressure, Processes, Throttling};
 
 /// The files of one container.
 #[derive(Debug)]
@@ -21,6 +21,9 @@ pub struct FilesV2 {
     procs: Kept,
     pids_current: Kept,
     pids_max: Kept,
+    memory_numa: Kept,
+    pressure: [Kept; 3],
+    folder: PathBuf,
 }
 
 impl FilesV2 {
@@ -38,6 +41,9 @@ impl FilesV2 {
             procs: kept("cgroup.procs"),
             pids_current: kept("pids.current"),
             pids_max: kept("pids.max"),
+            memory_numa: kept("memory.numa_stat"),
+            pressure: ["cpu.pressure", "memory.pressure", "io.pressure"].map(kept),
+            folder: folder.to_owned(),
         }
     }
 }
@@ -53,9 +59,10 @@ impl Files for FilesV2 {
             usage: Some(self.memory_current.read(scratch).and_then(parse_number)?),
             swap: self.memory_swap_current.read(scratch).and_then(parse_number),
             max_usage: self.memory_peak.read(scratch).and_then(parse_number),
-            failcnt: self.memory_events.read(scratch).and_then(parse_memory_events),
             ..Memory::default()
         };
+        let memory =
+            self.memory_events.read(scratch).map_or(memory, |bytes| parse_memory_events(bytes, memory));
         Some(self.memory_stat.read(scratch).map_or(memory, |bytes| parse_memory_stat(bytes, memory)))
     }
 
@@ -67,8 +74,37 @@ impl Files for FilesV2 {
         Some(Processes {
             threads: Some(self.pids_current.read(scratch).and_then(parse_number)?),
             threads_max: self.pids_max.read(scratch).and_then(parse_limit),
-            processes: self.procs.read(scratch).map(count_lines),
+            processes: self.procs.read(scratch).map(|bytes| lines(bytes).count() as u64),
         })
+    }
+
+    fn percpu(&mut self, _: &mut Scratch) -> Vec<u64> {
+        Vec::new()
+    }
+
+    fn pressure(&mut self, scratch: &mut Scratch) -> Option<Pressure> {
+        let [cpu, memory, io] = &mut self.pressure;
+        Some(Pressure {
+            cpu: cpu.read(scratch).map(parse_stall)?,
+            memory: memory.read(scratch).map(parse_stall).unwrap_or_default(),
+            io: io.read(scratch).map(parse_stall).unwrap_or_default(),
+        })
+    }
+
+    fn oom_kills(&mut self, scratch: &mut Scratch) -> Option<u64> {
+        keyed(self.memory_events.read(scratch)?).find(|(key, _)| *key == b"oom_kill").map(|(_, value)| value)
+    }
+
+    fn huge_pages(&mut self, scratch: &mut Scratch) -> Vec<HugePages> {
+        hugetlb::read_v2(&self.folder, scratch)
+    }
+
+    fn numa(&mut self, scratch: &mut Scratch) -> Vec<NumaPages> {
+        self.memory_numa.read(scratch).map(numa::parse_v2).unwrap_or_default()
+    }
+
+    fn pids(&mut self, scratch: &mut Scratch) -> Vec<u32> {
+        self.procs.read(scratch).map(parse_pids).unwrap_or_default()
     }
 }
 
@@ -88,33 +124,51 @@ pub fn parse_cpu_stat(bytes: &[u8]) -> Cpu {
             }
             b"nr_throttled" => throttling.throttled_periods = value,
             b"throttled_usec" => throttling.throttled_nanos = value.saturating_mul(1000),
+            b"nr_bursts" => throttling.burst_periods = Some(value),
+            b"burst_usec" => throttling.burst_nanos = value.checked_mul(1000),
             _ => {}
         }
     }
     Cpu { throttling: quota.then_some(throttling), ..cpu }
 }
 
-/// `memory.events`: how often the limit was hit.
-pub fn parse_memory_events(bytes: &[u8]) -> Option<u64> {
-    keyed(bytes).find(|(key, _)| *key == b"max").map(|(_, value)| value)
+/// `memory.events`: how often limits were hit.
+pub fn parse_memory_events(bytes: &[u8], mut memory: Memory) -> Memory {
+    for (key, value) in keyed(bytes) {
+        match key {
+            b"high" => memory.events_high = Some(value),
+            b"max" => (memory.events_max, memory.failcnt) = (Some(value), Some(value)),
+            _ => {}
+        }
+    }
+    memory
 }
 
 /// `memory.stat`, completing what other files gave.
 pub fn parse_memory_stat(bytes: &[u8], mut memory: Memory) -> Memory {
-    let mut inactive_file = None;
     for (key, value) in keyed(bytes) {
         let place = match key {
             b"anon" => &mut memory.rss,
             b"file" => &mut memory.cache,
             b"file_mapped" => &mut memory.mapped_file,
-            b"inactive_file" => &mut inactive_file,
+            b"kernel" => &mut memory.kernel,
+            b"active_file" => &mut memory.active_file,
+            b"inactive_file" => &mut memory.inactive_file,
+            b"file_dirty" => &mut memory.file_dirty,
+            b"file_writeback" => &mut memory.file_writeback,
+            b"pgscan" => &mut memory.pgscan,
+            b"pgsteal" => &mut memory.pgsteal,
+            b"workingset_refault_file" => &mut memory.refault_file,
+            b"workingset_refault_anon" => &mut memory.refault_anon,
             b"pgfault" => &mut memory.pgfault,
             b"pgmajfault" => &mut memory.pgmajfault,
             _ => continue,
         };
         *place = Some(value);
     }
-    memory.with_inactive_file(inactive_file)
+    // This version's counts are of the whole tree.
+    (memory.total_pgfault, memory.total_pgmajfault) = (memory.pgfault, memory.pgmajfault);
+    memory.with_working_set()
 }
 
 /// `io.stat`: `major:minor rbytes=1 wbytes=2 rios=3 wios=4 ...`. Some kernels write the numbers of devices without
@@ -137,6 +191,10 @@ pub fn parse_io_stat(bytes: &[u8]) -> Vec<BlockIo> {
                     b"wbytes" => device.write_bytes = Some(value),
                     b"rios" => device.reads = Some(value),
                     b"wios" => device.writes = Some(value),
+                    b"cost.usage" => device.cost.get_or_insert_default().usage = value,
+                    b"cost.wait" => device.cost.get_or_insert_default().wait = value,
+                    b"cost.indebt" => device.cost.get_or_insert_default().indebt = value,
+                    b"cost.indelay" => device.cost.get_or_insert_default().indelay = value,
                     _ => {}
                 }
             }
@@ -160,10 +218,17 @@ mod tests {
     fn samples() {
         let cpu = parse_cpu_stat(CPU);
         assert_eq!(cpu.usage_nanos, Some(13_880_421_000));
-        let expected = Throttling { periods: 665, throttled_periods: 658, throttled_nanos: 47_016_984_000 };
+        let expected = Throttling {
+            periods: 665,
+            throttled_periods: 658,
+            throttled_nanos: 47_016_984_000,
+            burst_periods: Some(0),
+            burst_nanos: Some(0),
+        };
         assert_eq!(cpu.throttling, Some(expected));
         assert_eq!(parse_cpu_stat(b"usage_usec 1\n").throttling, None);
-        assert_eq!(parse_memory_events(b"low 0\nhigh 0\nmax 31\noom 2\n"), Some(31));
+        let events = parse_memory_events(b"low 0\nhigh 4\nmax 31\noom 2\n", Memory::default());
+        assert_eq!((events.events_high, events.events_max, events.failcnt), (Some(4), Some(31), Some(31)));
         let stat = b"anon 53248\nfile 25174016\nfile_mapped 0\ninactive_file 25174016\npgfault 1286\n";
         let memory = parse_memory_stat(stat, Memory { usage: Some(26_165_248), ..Memory::default() });
         assert_eq!((memory.rss, memory.cache), (Some(53248), Some(25_174_016)));
@@ -179,6 +244,7 @@ mod tests {
             (254, Some(25_165_824), Some(9))
         );
         assert_eq!((devices[1].minor, devices[1].reads), (16, Some(3)));
+        assert_eq!((devices[0].cost, devices[1].cost.map(|cost| cost.usage)), (None, Some(5)));
     }
 
     proptest! {
@@ -186,7 +252,7 @@ mod tests {
         fn nothing_panics(bytes: Vec<u8>, cpu in 0..CPU.len(), io in 0..IO.len()) {
             for bytes in [&bytes[..], &CPU[..cpu], &IO[..io]] {
                 parse_cpu_stat(bytes);
-                parse_memory_events(bytes);
+                parse_memory_events(bytes, Memory::default());
                 parse_memory_stat(bytes, Memory::default());
                 parse_io_stat(bytes);
             }

@@ -17,6 +17,8 @@ use crate::sample::{BlockIo, Cpu, Interface, Memory, Processes, Throttling, Traf
 pub struct StatsSample {
     /// `cpu_stats`.
     pub cpu: Option<Cpu>,
+    /// `percpu_usage`, cgroup version 1 only.
+    pub percpu: Vec<u64>,
     /// `memory_stats`.
     pub memory: Option<Memory>,
     /// `networks`, in the order of their names.
@@ -32,6 +34,11 @@ pub fn parse_stats(stats: &ContainerStatsResponse) -> Option<StatsSample> {
     stats.read.as_deref().and_then(parse_time)?;
     Some(StatsSample {
         cpu: stats.cpu_stats.as_ref().and_then(parse_cpu),
+        percpu: stats
+            .cpu_stats
+            .as_ref()
+            .and_then(|cpu| cpu.cpu_usage.as_ref()?.percpu_usage.clone())
+            .unwrap_or_default(),
         memory: stats.memory_stats.as_ref().and_then(parse_memory),
         interfaces: stats.networks.as_ref().map(parse_networks).unwrap_or_default(),
         block_io: stats.blkio_stats.as_ref().map(parse_blkio).unwrap_or_default(),
@@ -46,6 +53,8 @@ fn parse_cpu(stats: &ContainerCpuStats) -> Option<Cpu> {
             periods: data.periods?,
             throttled_periods: data.throttled_periods?,
             throttled_nanos: data.throttled_time?,
+            burst_periods: None,
+            burst_nanos: None,
         })
     });
     Some(Cpu {
@@ -68,12 +77,20 @@ fn parse_memory(memory: &ContainerMemoryStats) -> Option<Memory> {
         cache: either("total_cache", "file"),
         mapped_file: either("total_mapped_file", "file_mapped"),
         max_usage: memory.max_usage.filter(|_| v1),
+        active_file: either("total_active_file", "active_file"),
+        inactive_file: either("total_inactive_file", "inactive_file"),
+        file_dirty: either("total_dirty", "file_dirty"),
+        file_writeback: either("total_writeback", "file_writeback"),
+        pgscan: get("pgscan").filter(|_| !v1),
+        pgsteal: get("pgsteal").filter(|_| !v1),
+        total_pgfault: either("total_pgfault", "pgfault"),
+        total_pgmajfault: either("total_pgmajfault", "pgmajfault"),
         failcnt: v1.then(|| memory.failcnt.unwrap_or_default()),
         pgfault: get("pgfault"),
         pgmajfault: get("pgmajfault"),
         ..Memory::default()
     };
-    Some(sample.with_inactive_file(either("total_inactive_file", "inactive_file")))
+    Some(sample.with_working_set())
 }
 
 fn parse_networks(networks: &HashMap<String, ContainerNetworkStats>) -> Vec<Interface> {

@@ -22,27 +22,24 @@ const SILENCE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// Waits for scrapes, keeps the streams while there are any, and starts over. Never returns.
-pub(super) async fn run(desk: Arc<Desk>, store: Store, reopened: Counter) {
-    loop {
-        desk.wake.notified().await;
-        debug!("opening stats streams");
-        keep(&desk, &store, &reopened).await;
-        debug!("nobody scrapes: stats streams closed");
-    }
-}
-
-/// Returns when nobody has scraped for a while.
-async fn keep(desk: &Arc<Desk>, store: &Store, reopened: &Counter) {
+/// Keeps streams until nobody has scraped for a while, or scrapes want one-shots.
+pub(super) async fn keep(desk: &Arc<Desk>, store: &Store, reopened: &Counter) {
+    debug!("opening stats streams");
     let mut changes = store.watch_running();
     let mut streams = Streams::default();
     loop {
         let running = Arc::clone(&changes.borrow_and_update());
         streams.follow(&running, desk, store, reopened);
-        let Some(idle_at) = desk.close_if_idle(Instant::now()) else { return };
+        let Some(idle_at) = desk.close_if_idle(Instant::now()) else {
+            debug!("stats streams closed");
+            // Whoever asked for something else asked while we held the only ear.
+            desk.wake.notify_one();
+            return;
+        };
         tokio::select! {
             result = changes.changed() => if result.is_err() { return },
             () = sleep_until(idle_at.into()) => {}
+            () = desk.wake.notified() => {}
         }
     }
 }

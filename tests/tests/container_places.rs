@@ -1,0 +1,233 @@
+//! container-exporter in cAdvisor's place, and what it tells of networks and disks.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+use e2e::agent::{Agent, binary};
+use e2e::command::{attempt, feed, run};
+use e2e::engine::Engine;
+use e2e::http;
+use e2e::wait::{ensure, until};
+
+const LIMIT: Duration = Duration::from_secs(30);
+const IMAGE: &str = "e2e/container-exporter:1";
+
+fn exporter(engine: &Engine, flags: &[&str]) -> Agent {
+    let docker = format!("--docker={}", engine.host());
+    Agent::start("container-exporter", &[&[docker.as_str()], flags].concat(), &[])
+}
+
+fn has(metrics: &str, family: &str, labels: &[&str]) -> bool {
+    metrics.lines().any(|line| line.starts_with(family) && labels.iter().all(|label| line.contains(label)))
+}
+
+/// Makes an image of the binary alone.
+fn import(engine: &Engine) {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::copy(binary("container-exporter"), folder.path().join("container-exporter")).expect("a copy");
+    let tar = folder.path().join("image.tar");
+    let root = folder.path().display().to_string();
+    run("tar", &["-C", &root, "-cf", &tar.display().to_string(), "container-exporter"]);
+    let image = fs::read(&tar).expect("the image");
+    let entry = "ENTRYPOINT [\"/container-exporter\"]";
+    feed("docker", &["-H", &engine.host(), "import", "--change", entry, "-", IMAGE], &image);
+}
+
+#[test]
+fn cadvisors_command_line_works() {
+    let engine = Engine::start("place", 54);
+    import(&engine);
+    let run = engine.socket().parent().expect("its folder").display().to_string() + ":/var/run:ro";
+    let data = engine.data().display().to_string() + ":/var/lib/docker:ro";
+    let binds = ["-v", "/:/rootfs:ro", "-v", &run, "-v", "/sys:/sys:ro", "-v", &data];
+    let flags = [
+        "-port=8081",
+        "-logtostderr",
+        "-docker_only=true",
+        "--store_container_labels=true",
+        "--housekeeping_interval=30s",
+        "-storage_duration",
+        "1m0s",
+        "-v=2",
+    ];
+    let options = ["run", "-d", "--name", "cadvisor", "--read-only", "--cap-drop", "ALL", "-p", "8080:8081"];
+    engine.docker(&[&options[..], &binds[..], &[IMAGE], &flags[..]].concat());
+    engine.busybox(&["--name", "other", "--label", "team=lab"], &["sleep", "1000"]);
+    let url = |path: &str| format!("http://{}:8080{path}", engine.address());
+    let metrics = until(LIMIT, "the other container", || {
+        let metrics = http::body(&url("/metrics")).map_err(|e| e + &engine.docker(&["logs", "cadvisor"]))?;
+        ensure(has(&metrics, "container_memory_rss", &["name=\"other\""]), metrics.clone())?;
+        Ok(metrics)
+    });
+    let other = "name=\"other\"";
+    assert!(metrics.contains("container_exporter_source_info{source=\"cgroup\"} 1"), "{metrics}");
+    assert!(
+        has(&metrics, "container_network_receive_bytes_total", &[other, "interface=\"eth0\""]),
+        "{metrics}"
+    );
+    assert!(has(&metrics, "container_network_info", &[other, "network=\"bridge\""]), "{metrics}");
+    assert!(has(&metrics, "container_tasks_state", &[other, "state=\"sleeping\""]), "{metrics}");
+    assert!(has(&metrics, "container_memory_rss", &[other, "container_label_team=\"lab\""]), "{metrics}");
+    let host = format!("interface=\"{}\"", engine.outer_device());
+    assert!(
+        has(&metrics, "container_network_receive_bytes_total", &["id=\"/\"", &host]),
+        "the host's network"
+    );
+    assert!(has(&metrics, "cadvisor_version_info", &["dockerVersion=\""]), "{metrics}");
+    assert_eq!(http::body(&url("/healthz")).expect("an answer"), "ok");
+    until(LIMIT, "disk use", || {
+        let metrics = http::body(&url("/metrics"))?;
+        for family in ["container_fs_usage_bytes", "container_fs_limit_bytes"] {
+            ensure(has(&metrics, family, &[other, "device=\"/dev/"]), metrics.clone())?;
+        }
+        Ok(())
+    });
+    let log = run_log(&engine);
+    for flag in ["--housekeeping_interval=30s has no effect", "--storage_duration=1m0s has no effect"] {
+        assert!(log.contains(flag), "{log}");
+    }
+}
+
+fn run_log(engine: &Engine) -> String {
+    let output = std::process::Command::new("docker")
+        .args(["-H", &engine.host(), "logs", "cadvisor"])
+        .output()
+        .expect("docker");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn interfaces_have_their_networks_and_namespaces_are_freed() {
+    let engine = Engine::start("netinfo", 55);
+    engine.docker(&["network", "create", "--subnet", "10.99.7.0/24", "backend"]);
+    let id = engine.busybox(&["--name", "web"], &["sleep", "1000"]);
+    let exporter = exporter(&engine, &["--source=cgroup"]);
+    let told = |interface: &str, network: &str| {
+        let labels = [format!("interface=\"{interface}\""), format!("network=\"{network}\"")];
+        until(LIMIT, network, || {
+            let metrics = exporter.metrics();
+            let labels = ["name=\"web\"", labels[0].as_str(), labels[1].as_str()];
+            ensure(has(&metrics, "container_network_info", &labels), metrics.clone())
+        });
+    };
+    told("eth0", "bridge");
+    engine.docker(&["network", "connect", "backend", "web"]);
+    told("eth1", "backend");
+    // A device in a namespace goes with it; its other end out here shows when.
+    let (here, there) = (format!("e2ex{}", engine.address().len()), "e2ey");
+    drop(attempt("ip", &["link", "del", &here]));
+    run("ip", &["link", "add", &here, "type", "veth", "peer", "name", there]);
+    let pid = engine.docker(&["inspect", "-f", "{{.State.Pid}}", &id]);
+    run("ip", &["link", "set", there, "netns", &pid]);
+    until(LIMIT, "the device", || {
+        ensure(has(&exporter.metrics(), "container_network_", &["interface=\"e2ey\""]), exporter.metrics())
+    });
+    engine.docker(&["rm", "-f", &id]);
+    until(LIMIT, "the end of the namespace", || {
+        drop(exporter.metrics());
+        ensure(!Path::new("/sys/class/net").join(&here).exists(), "it is still there")
+    });
+}
+
+#[test]
+fn disk_use_is_measured_beside_the_scrapes() {
+    let engine = Engine::start("disk", 56);
+    let write = "dd if=/dev/zero of=/big bs=1M count=6; sleep 1000";
+    engine.busybox(&["--name", "writer"], &["sh", "-c", write]);
+    let big = || engine.docker(&["exec", "writer", "/bin/busybox", "stat", "-c", "%s", "/big"]);
+    until(LIMIT, "the file", || ensure(big() == "6291456", "it is not whole yet"));
+    for way in ["api", "walk", "off"] {
+        let exporter = exporter(&engine, &["--source=cgroup", &format!("--disk-usage={way}")]);
+        let usage = |exporter: &Agent| {
+            let metrics = exporter.metrics();
+            let wanted = |line: &&str| {
+                line.starts_with("container_fs_usage_bytes{") && line.contains("name=\"writer\"")
+            };
+            let line = metrics.lines().find(wanted).map(str::to_owned);
+            (line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok()), metrics)
+        };
+        if way == "off" {
+            until(LIMIT, "the container", || {
+                let (used, metrics) = usage(&exporter);
+                ensure(has(&metrics, "container_memory_rss", &["name=\"writer\""]), metrics.clone())?;
+                assert_eq!(used, None);
+                Ok(())
+            });
+            continue;
+        }
+        let used = until(LIMIT, way, || {
+            let (used, metrics) = usage(&exporter);
+            used.ok_or(metrics)
+        });
+        assert!((6_291_456..8_000_000).contains(&used), "{way}: {used}");
+    }
+}
+
+/// The device that a folder's file system is on.
+fn disk_of(folder: &Path) -> String {
+    let device = fs::metadata(folder).expect("a folder").dev();
+    let (major, minor) = ((device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff00));
+    let uevent = fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/uevent")).expect("a disk");
+    let name = uevent.lines().find_map(|line| line.strip_prefix("DEVNAME=")).expect("its name");
+    format!("/dev/{name}")
+}
+
+/// The only test that sets a limit: on cgroup version 1 that makes the kernel count from then on, until it is started
+/// anew, so that on a machine where this ran before only the second half can be seen.
+#[test]
+fn block_io_is_absent_until_the_kernel_counts_it() {
+    let engine = Engine::start("blkio", 57);
+    let script = "while :; do dd if=/dev/zero of=/data/x bs=1M count=4 oflag=direct; sleep 1; done";
+    let volume = format!("{}:/data", engine.data().display());
+    let exporter = exporter(&engine, &["--source=cgroup"]);
+    engine.busybox(&["--name", "first", "-v", &volume], &["sh", "-c", script]);
+    let wrote = |metrics: &str, name: &str| {
+        let name = format!("name=\"{name}\"");
+        let line =
+            metrics.lines().find(|l| l.starts_with("container_fs_writes_bytes_total{") && l.contains(&name));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+    };
+    if exporter.sample("container_exporter_blkio_unaccounted ") == "1" {
+        until(LIMIT, "the container", || {
+            let metrics = exporter.metrics();
+            ensure(has(&metrics, "container_memory_rss", &["name=\"first\""]), metrics.clone())?;
+            assert_eq!(wrote(&metrics, "first"), None, "absent, not 0");
+            Ok(())
+        });
+        println!("the kernel did not count block I/O before");
+    }
+    let limit = format!("{}:1gb", disk_of(&engine.data()));
+    let options = ["--name", "second", "--device-write-bps", &limit, "-v", &volume];
+    engine.busybox(&options, &["sh", "-c", script]);
+    until(LIMIT, "counted writes", || {
+        let metrics = exporter.metrics();
+        ensure(wrote(&metrics, "second").is_some_and(|bytes| bytes >= 4_194_304.0), metrics.clone())
+    });
+    assert_eq!(exporter.sample("container_exporter_blkio_unaccounted "), "0");
+}
+
+#[test]
+fn sixty_containers_come_and_go() {
+    let engine = Engine::start("sixty", 58);
+    let exporter = exporter(&engine, &["--source=auto"]);
+    for number in 0..60 {
+        let name = format!("idle{number}");
+        engine.busybox(&["--name", &name, "--network", "none"], &["sleep", "1000"]);
+    }
+    let count = |metrics: &str, family: &str| metrics.lines().filter(|l| l.starts_with(family)).count();
+    for family in ["container_last_seen{", "container_spec_cpu_shares{"] {
+        until(LIMIT, family, || {
+            let seen = count(&exporter.metrics(), family);
+            ensure(seen == 60, seen.to_string())
+        });
+    }
+    assert_eq!(exporter.sample("container_exporter_containers{state=\"running\"} "), "60");
+    let ids = engine.docker(&["ps", "-q"]);
+    engine.docker(&[&["rm", "-f"], &ids.lines().collect::<Vec<_>>()[..]].concat());
+    until(LIMIT, "the end of all", || {
+        let seen = count(&exporter.metrics(), "container_state{");
+        ensure(seen == 0, seen.to_string())
+    });
+}
