@@ -111,7 +111,7 @@ fn read_recorded(path: PathBuf) -> Result<Vec<Qdisc>, CollectError> {
 #[cfg(test)]
 mod tests {
     use agent_core::testing::{FakeRoot, collect};
-    use regex::Regex;
+    use regex_lite::Regex;
 
     use super::*;
     use crate::host::fake;
