@@ -9,6 +9,11 @@ use std::path::{Path, PathBuf};
 
 use memchr::memchr;
 
+/// The kernel writes a file record by record into a page of its own and hands out whole records, so it gives less than was
+/// asked for where it has come to the end, or where the next record does not fit any more. As long as records are shorter
+/// than half a page, an answer of less than half a page is the former.
+const HALF_A_PAGE: usize = 2048;
+
 /// A buffer that keeps its memory between reads.
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -23,7 +28,12 @@ impl Scratch {
     }
 
     /// The rest of anything readable.
-    pub fn read_from(&mut self, mut source: impl Read) -> io::Result<&[u8]> {
+    pub fn read_from(&mut self, source: impl Read) -> io::Result<&[u8]> {
+        self.fill(source, 0)
+    }
+
+    /// Reads to the end, which is also where less than `enough` bytes come and more would have fitted.
+    fn fill(&mut self, mut source: impl Read, enough: usize) -> io::Result<&[u8]> {
         /// What the kernel gives at once of most files. Longer ones make the buffer grow, once.
         const FIRST: usize = 4096;
         if self.buffer.is_empty() {
@@ -35,9 +45,15 @@ impl Scratch {
                 self.buffer.resize(self.buffer.len() * 2, 0);
                 continue;
             };
+            let asked = free.len();
             match source.read(free) {
                 Ok(0) => break,
-                Ok(count) => self.filled += count,
+                Ok(count) => {
+                    self.filled += count;
+                    if count < asked.min(enough) {
+                        break;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -48,6 +64,11 @@ impl Scratch {
     /// The whole content of an open file from its beginning, wherever its own position is.
     pub fn read_open(&mut self, file: &File) -> io::Result<&[u8]> {
         self.read_from(FromStart { file, offset: 0 })
+    }
+
+    /// The same for kernel files whose records are shorter than half a page: saves asking for the end.
+    fn read_records(&mut self, file: &File) -> io::Result<&[u8]> {
+        self.fill(FromStart { file, offset: 0 }, HALF_A_PAGE)
     }
 
     /// What the last read gave.
@@ -64,12 +85,20 @@ impl Scratch {
 pub struct KeptFile {
     path: PathBuf,
     file: Option<File>,
+    long_records: bool,
 }
 
 impl KeptFile {
     /// Nothing is opened before the first read.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), file: None }
+        Self { path: path.into(), file: None, long_records: false }
+    }
+
+    /// For files with records of half a page or more: a line per device with a column per CPU, a zone, a mount. A file
+    /// that the kernel writes in one go is not one of them, however long it is.
+    #[must_use]
+    pub fn long_records(self) -> Self {
+        Self { long_records: true, ..self }
     }
 
     /// Where it is.
@@ -79,13 +108,14 @@ impl KeptFile {
 
     /// The whole content as it is now. A descriptor that no longer works is opened anew.
     pub fn read<'s>(&mut self, scratch: &'s mut Scratch) -> io::Result<&'s [u8]> {
+        let read = if self.long_records { Scratch::read_open } else { Scratch::read_records };
         if let Some(file) = &self.file {
-            if scratch.read_open(file).is_ok() {
+            if read(scratch, file).is_ok() {
                 return Ok(scratch.content());
             }
             self.file = None;
         }
-        scratch.read_open(self.file.insert(File::open(&self.path)?))
+        read(scratch, self.file.insert(File::open(&self.path)?))
     }
 }
 
@@ -185,6 +215,33 @@ mod tests {
         assert_eq!(scratch.read_from(long.as_slice()).unwrap().len(), 100_000);
         assert_eq!(scratch.read_from(&b"short\n"[..]).unwrap(), b"short\n");
         assert_eq!(scratch.read_from(&b""[..]).unwrap(), b"");
+    }
+
+    #[test]
+    fn files_of_any_length_are_read_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let mut scratch = Scratch::default();
+        for length in [0, 1, 2047, 2048, 2049, 4095, 4096, 4097, 6143, 6144, 10_000, 100_000, 3] {
+            let content = vec![b'x'; length];
+            std::fs::write(&path, &content).unwrap();
+            assert_eq!(KeptFile::new(&path).read(&mut scratch).unwrap(), content);
+            assert_eq!(KeptFile::new(&path).long_records().read(&mut scratch).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn the_kernels_files_are_read_whole() {
+        let mut scratch = Scratch::default();
+        for path in ["/proc/vmstat", "/proc/filesystems", "/proc/self/net/unix", "/proc/self/limits"] {
+            // Numbers may change between two reads, the number of lines hardly.
+            let same = (0..20).any(|_| {
+                let whole = std::fs::read(path).unwrap();
+                let content = KeptFile::new(path).read(&mut scratch).unwrap();
+                lines(content).count() == lines(&whole).count()
+            });
+            assert!(same, "{path}");
+        }
     }
 
     #[test]

@@ -1,11 +1,20 @@
 //! Answers scrapes: one at a time, and each in time.
 
+mod lent;
+mod worker;
+
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use prometheus_client::registry::Registry;
-use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::sync::oneshot::{Receiver, error::RecvError};
+use tokio::task::JoinError;
 use tokio::time::timeout_at;
+
+use self::lent::Home;
+use self::worker::Worker;
 
 use crate::cli::Common;
 use crate::collector::{Bench, CollectorSet, Filter, Ticket};
@@ -53,8 +62,12 @@ pub(crate) struct Scraper {
     /// What the server counts of scrapes.
     pub(crate) requests: Requests,
     turn: tokio::sync::Mutex<()>,
+    worker: Worker,
     /// With the thread that is at work; one that hangs keeps its own.
     workspace: Mutex<Option<Workspace>>,
+    /// Answers that are sent as the collectors write them.
+    plain: Home,
+    packed: Home,
 }
 
 /// Memory that is kept from one scrape to the next.
@@ -71,6 +84,10 @@ pub(crate) enum ScrapeError {
     Busy,
     #[error("the scrape failed: {0}")]
     Failed(#[from] JoinError),
+    #[error("the scrape failed, the log tells why")]
+    Ended(#[from] RecvError),
+    #[error("there is no thread to collect: {0}")]
+    NoThread(#[from] io::Error),
     #[error("the scrape was left to nobody, please report this")]
     Lost,
 }
@@ -93,7 +110,10 @@ impl Scraper {
             identity,
             requests: Requests::default(),
             turn: tokio::sync::Mutex::default(),
+            worker: Worker::default(),
             workspace: Mutex::default(),
+            plain: Home::default(),
+            packed: Home::default(),
         }
     }
 
@@ -111,11 +131,15 @@ impl Scraper {
     /// Collects and encodes one answer, within the budget: collectors that do not return in time are left behind.
     ///
     /// Must be driven to its end even when nobody waits for the answer any more: the next scrape counts on it.
-    pub(crate) async fn scrape(self: Arc<Self>, wish: Wish) -> Result<Vec<u8>, ScrapeError> {
+    pub(crate) async fn scrape(self: Arc<Self>, wish: Wish) -> Result<Bytes, ScrapeError> {
         let deadline = Instant::now() + wish.budget;
         let _turn = timeout_at(deadline.into(), self.turn.lock()).await.map_err(|_| ScrapeError::Busy)?;
+        if !wish.compress {
+            // What was lent was text.
+            self.collectors.recycle(String::from_utf8(self.plain.take()).unwrap_or_default());
+        }
         let ticket = self.collectors.begin(&wish.filter);
-        let mut thread = self.start(ticket, &wish);
+        let mut thread = self.start(ticket, &wish)?;
         loop {
             let ended = match self.collectors.patience(deadline) {
                 Some(until) => timeout_at(until.into(), &mut thread).await,
@@ -125,33 +149,39 @@ impl Scraper {
                 Ok(answer) => return answer?.ok_or(ScrapeError::Lost),
                 Err(_) => {
                     if let Some(ticket) = self.collectors.overtake(deadline) {
-                        thread = self.start(ticket, &wish);
+                        self.worker.abandon();
+                        thread = self.start(ticket, &wish)?;
                     }
                 }
             }
         }
     }
 
-    fn start(self: &Arc<Self>, ticket: Ticket, wish: &Wish) -> JoinHandle<Option<Vec<u8>>> {
+    fn start(self: &Arc<Self>, ticket: Ticket, wish: &Wish) -> io::Result<Receiver<Option<Bytes>>> {
         let scraper = Arc::clone(self);
         let Wish { format, compress, .. } = *wish;
-        spawn_blocking(move || scraper.work(ticket, format, compress))
+        self.worker.run(move || scraper.work(ticket, format, compress))
     }
 
     /// What the thread does: `None` where another has taken over.
-    fn work(self: Arc<Self>, ticket: Ticket, format: Format, compress: bool) -> Option<Vec<u8>> {
+    fn work(self: Arc<Self>, ticket: Ticket, format: Format, compress: bool) -> Option<Bytes> {
         let kept = self.workspace.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut workspace = kept.unwrap_or_default();
-        if !self.collectors.run(ticket, &mut workspace.bench, format, &self.common.labels) {
+        let Workspace { bench, gzip } = &mut workspace;
+        if !self.collectors.run(ticket, bench, format, &self.common.labels) {
             return None;
         }
         let mut text = self.collectors.text();
         let tail = Arc::new(Tail(Arc::clone(&self)));
         Writer::new(format, &self.common.labels, tail).append(&mut text);
         write_own(&mut text, format, &self.registry);
-        let answer =
-            if compress { workspace.gzip.compress(text.as_bytes()) } else { text.as_bytes().to_vec() };
-        self.collectors.recycle(text);
+        let answer = if compress {
+            let answer = gzip.compress(text.as_bytes(), self.packed.take());
+            self.collectors.recycle(text);
+            self.packed.lend(answer)
+        } else {
+            self.plain.lend(text.into_bytes())
+        };
         *self.workspace.lock().unwrap_or_else(PoisonError::into_inner) = Some(workspace);
         Some(answer)
     }

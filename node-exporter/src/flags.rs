@@ -6,7 +6,7 @@ use agent_core::duration::parse_duration;
 use agent_core::error::{ConfigError, ConfigErrors};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use regex::Regex;
+use regex_lite::Regex;
 
 use crate::collectors::COLLECTORS;
 use crate::filter::Filter;
@@ -174,9 +174,7 @@ impl<'m> Given<'m> {
             return Ok(None);
         }
         Regex::new(text).map(Some).map_err(|error| {
-            let reason = error.to_string();
-            let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            let problem = format!("is not a regular expression ({reason})");
+            let problem = format!("is not a regular expression ({error})");
             ConfigError::new(
                 flag.dashed(),
                 text,

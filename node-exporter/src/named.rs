@@ -1,6 +1,6 @@
 //! Families whose names the kernel gives: `/proc/meminfo`, `/proc/vmstat`, `/proc/net/netstat` and their like.
 
-use regex::Regex;
+use regex_lite::Regex;
 
 /// Names made from the kernel's words, made once and kept: no scrape matches or formats them again.
 ///

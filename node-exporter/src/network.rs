@@ -1,15 +1,15 @@
 //! Which network devices there are, and which are wanted: one pair of flags for all collectors of devices, beside
 //! their own ones.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::DirEntryExt;
 use std::path::Path;
 
 use agent_core::error::ConfigErrors;
+use rustix::fs::FileType;
 
 use crate::filter::Filter;
 use crate::flags::{Flag, Given};
+use crate::sysfs::visit;
 
 /// Leaves devices out of `netdev` and `netclass` alike.
 pub const EXCLUDE: Flag = Flag::regex(
@@ -60,20 +60,23 @@ pub struct Listed {
 
 /// The devices in `/sys/class/net`, in the order of their names.
 pub fn list_devices(folder: &Path) -> io::Result<Vec<Listed>> {
-    // Beside the devices there may be a file, `bonding_masters`.
-    let entries = fs::read_dir(folder)?.flatten();
-    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_file()));
-    let mut devices: Vec<_> = folders
-        .filter_map(|entry| Some(Listed { inode: entry.ino(), name: entry.file_name().into_string().ok()? }))
-        .collect();
+    let mut devices = Vec::new();
+    visit(folder, |name, entry| {
+        // Beside the devices there may be a file, `bonding_masters`.
+        if entry.file_type() != FileType::RegularFile {
+            devices.push(Listed { name: name.to_owned(), inode: entry.ino() });
+        }
+    })?;
     devices.sort_unstable();
     Ok(devices)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use agent_core::testing::FakeRoot;
-    use regex::Regex;
+    use regex_lite::Regex;
 
     use super::*;
 

@@ -4,15 +4,16 @@
 //! much as reading it, so collectors of devices that live long keep descriptors, up to a limit.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use agent_core::collector::CollectError;
 use agent_core::exposition::{Exposition, Kind, LabelBlock, Value};
-use agent_core::read::parse_u64;
+use agent_core::read::{parse_u64, text};
+use rustix::fs::{Mode, OFlags, RawDir, RawDirEntry, open};
 
 /// No attribute is longer than a page.
 const PAGE: usize = 4096;
@@ -103,24 +104,39 @@ impl Sysfs {
 
 /// The names in a folder, sorted; names that are no text are left out.
 pub fn list(folder: &Path) -> Result<Vec<String>, CollectError> {
-    let entries = fs::read_dir(folder).map_err(|error| CollectError::io(folder, error))?;
-    let mut names: Vec<_> =
-        entries.filter_map(|entry| entry.ok().map(|e| e.file_name()).and_then(into_text)).collect();
+    let mut names = Vec::new();
+    visit(folder, |name, _| names.push(name.to_owned())).map_err(|error| CollectError::io(folder, error))?;
     names.sort_unstable();
     Ok(names)
 }
 
-fn into_text(name: OsString) -> Option<String> {
-    name.into_string().ok()
+/// Calls `entry` with name and entry of all that is in a folder, in no order; names that are no text are left out. The
+/// standard library's way would ask for more and take memory each time.
+pub fn visit(folder: &Path, mut entry: impl FnMut(&str, &RawDirEntry<'_>)) -> io::Result<()> {
+    let descriptor = open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut buffer = [MaybeUninit::uninit(); PAGE];
+    let mut folder = RawDir::new(descriptor, &mut buffer);
+    while let Some(found) = folder.next() {
+        let found = found?;
+        if let Some(name) = text(found.file_name().to_bytes()).filter(|name| !matches!(*name, "." | "..")) {
+            entry(name, &found);
+        }
+    }
+    Ok(())
 }
 
 /// Names in a folder that are a prefix and a number, with that number as text.
 pub fn list_numbered(folder: &Path, prefix: &str) -> Result<Vec<(String, String)>, CollectError> {
-    let numbered = list(folder)?.into_iter().filter_map(|name| {
-        let number = name.strip_prefix(prefix).filter(|rest| is_number(rest))?.to_owned();
-        Some((name, number))
-    });
-    Ok(numbered.collect())
+    let names = list(folder)?;
+    Ok(numbered(&names, prefix).map(|(name, number)| (name.to_owned(), number.to_owned())).collect())
+}
+
+/// Those of some names that are a prefix and a number, with that number as text.
+pub fn numbered<'n>(names: &'n [String], prefix: &str) -> impl Iterator<Item = (&'n str, &'n str)> {
+    names.iter().filter_map(move |name| {
+        let number = name.strip_prefix(prefix).filter(|rest| is_number(rest))?;
+        Some((name.as_str(), number))
+    })
 }
 
 /// Whether a text is digits and nothing else.
@@ -227,6 +243,8 @@ pub fn write_attributes(out: &mut Exposition<'_>, attributes: &[Attribute], devi
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use agent_core::testing::FakeRoot;
     use proptest::prelude::*;
 

@@ -74,7 +74,7 @@ fn wish(budget: Duration) -> Wish {
 async fn text(scraper: &Arc<Scraper>, budget: Duration) -> (String, Duration) {
     let started = Instant::now();
     let answer = Arc::clone(scraper).scrape(wish(budget)).await.unwrap();
-    (String::from_utf8(answer).unwrap(), started.elapsed())
+    (String::from_utf8(answer.into()).unwrap(), started.elapsed())
 }
 
 fn row(text: &str, what: &str, name: &str) -> Option<f64> {

@@ -5,6 +5,10 @@ use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 /// RFC 1952: magic, deflate, no flags, no time, fastest, unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
 
+/// How much is compressed in one go. Beyond twice the window of 32 KiB the compressor has to shift its tables, which costs
+/// more than to begin anew.
+const STRETCH: usize = 60 * 1024;
+
 /// A compressor for whole answers.
 #[derive(Debug)]
 pub(crate) struct Gzip {
@@ -18,29 +22,43 @@ impl Default for Gzip {
 }
 
 impl Gzip {
-    /// One gzip member that holds `input`.
-    pub(crate) fn compress(&mut self, input: &[u8]) -> Vec<u8> {
+    /// One gzip member that holds `input`, in the memory of `output`.
+    pub(crate) fn compress(&mut self, input: &[u8], mut output: Vec<u8>) -> Vec<u8> {
+        output.clear();
         // Exposition text shrinks to a sixth; a bit more saves the second round.
-        let mut output = Vec::with_capacity(input.len() / 5 + 1024);
+        output.reserve(input.len() / 5 + 1024);
         output.extend_from_slice(&HEADER);
+        let mut rest = input;
+        while let Some((stretch, behind)) = rest.split_at_checked(STRETCH) {
+            self.deflate(stretch, &mut output, FlushCompress::Sync);
+            rest = behind;
+        }
+        self.deflate(rest, &mut output, FlushCompress::Finish);
+        let mut crc = Crc::new();
+        crc.update(input);
+        output.extend_from_slice(&crc.sum().to_le_bytes());
+        output.extend_from_slice(&crc.amount().to_le_bytes());
+        output
+    }
+
+    /// Adds a stretch that refers to nothing before it, up to the end of a byte.
+    fn deflate(&mut self, stretch: &[u8], output: &mut Vec<u8>, flush: FlushCompress) {
         self.deflate.reset();
         loop {
             let consumed = usize::try_from(self.deflate.total_in()).unwrap_or(usize::MAX);
-            let rest = input.get(consumed..).unwrap_or_default();
-            match self.deflate.compress_vec(rest, &mut output, FlushCompress::Finish) {
-                Ok(Status::StreamEnd) => break,
-                Ok(Status::Ok | Status::BufError) => output.reserve(input.len() / 10 + 1024),
+            let rest = stretch.get(consumed..).unwrap_or_default();
+            match self.deflate.compress_vec(rest, output, flush) {
+                Ok(status) if status != Status::StreamEnd && output.len() == output.capacity() => {
+                    output.reserve(stretch.len() / 10 + 1024);
+                }
+                // Where room is left, all is there.
+                Ok(_) => break,
                 Err(error) => {
                     tracing::error!(%error, "an answer could not be compressed");
                     break;
                 }
             }
         }
-        let mut crc = Crc::new();
-        crc.update(input);
-        output.extend_from_slice(&crc.sum().to_le_bytes());
-        output.extend_from_slice(&crc.amount().to_le_bytes());
-        output
     }
 }
 
@@ -57,7 +75,9 @@ mod tests {
         let long = (0..20_000).map(|n| (n * 7919).to_string()).collect::<Vec<_>>().join("\n");
         for input in [long.as_str(), "", "short\n", long.as_str()] {
             let mut output = String::new();
-            GzDecoder::new(gzip.compress(input.as_bytes()).as_slice()).read_to_string(&mut output).unwrap();
+            GzDecoder::new(gzip.compress(input.as_bytes(), Vec::new()).as_slice())
+                .read_to_string(&mut output)
+                .unwrap();
             assert!(output == input);
         }
     }

@@ -191,7 +191,7 @@ impl App {
         let status = match &answer {
             Ok(_) => StatusCode::OK,
             Err(ScrapeError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
-            Err(ScrapeError::Failed(_) | ScrapeError::Lost) => StatusCode::INTERNAL_SERVER_ERROR,
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         self.scraper.requests.answered(status);
         match answer {

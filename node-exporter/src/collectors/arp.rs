@@ -69,7 +69,7 @@ fn parse(content: &[u8]) -> BTreeMap<&str, u64> {
 mod tests {
     use agent_core::testing::{FakeRoot, collect};
     use proptest::prelude::*;
-    use regex::Regex;
+    use regex_lite::Regex;
 
     use super::*;
     use crate::host::fake;

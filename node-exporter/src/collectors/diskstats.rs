@@ -9,7 +9,7 @@ use agent_core::read::{KeptFile, Scratch, fields, lines, parse_u64, text};
 
 use self::udev::Devices;
 use super::Build;
-use crate::filter::Filter;
+use crate::filter::{Filter, Memo};
 use crate::flags::{Flag, Given};
 use crate::host::{Host, read};
 use crate::table::{Column, write_devices};
@@ -77,7 +77,7 @@ pub(super) fn build(given: Given<'_>) -> Result<Build, ConfigErrors> {
 #[derive(Debug)]
 struct Diskstats {
     file: KeptFile,
-    wanted: Filter,
+    wanted: Memo,
     devices: Devices,
     scratch: Scratch,
 }
@@ -86,7 +86,7 @@ impl Diskstats {
     fn new(host: &Host, wanted: Filter) -> Self {
         Self {
             file: host.procfs("diskstats"),
-            wanted,
+            wanted: Memo::new(wanted),
             devices: Devices::new(host),
             scratch: Scratch::default(),
         }
@@ -96,7 +96,8 @@ impl Diskstats {
 impl Collector for Diskstats {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
         let content = read(&mut self.file, &mut self.scratch)?;
-        let disks: Vec<_> = parse(content).filter(|disk| self.wanted.wants(disk.name)).collect();
+        let wanted = &mut self.wanted;
+        let disks: Vec<_> = parse(content).filter(|disk| wanted.wants(disk.name)).collect();
         write_devices(out, COLUMNS, || disks.iter().map(|disk| (disk.name, &disk.numbers)));
         self.devices.collect(out, &disks);
         Ok(())
@@ -130,7 +131,7 @@ fn parse(content: &[u8]) -> impl Iterator<Item = Disk<'_>> {
 mod tests {
     use agent_core::testing::{FakeRoot, collect};
     use proptest::prelude::*;
-    use regex::Regex;
+    use regex_lite::Regex;
 
     use super::*;
     use crate::host::fake;

@@ -245,7 +245,7 @@ fn select(mountinfo: &[u8], rootfs: &Path, settings: &Settings) -> Vec<Wanted> {
 #[cfg(test)]
 mod tests {
     use agent_core::testing::{FakeRoot, collect};
-    use regex::Regex;
+    use regex_lite::Regex;
 
     use super::*;
     use crate::host::fake;

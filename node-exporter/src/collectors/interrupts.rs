@@ -60,7 +60,7 @@ struct Interrupts {
 impl Interrupts {
     fn new(host: &Host, options: Options) -> Self {
         Self {
-            file: host.procfs("interrupts"),
+            file: host.procfs("interrupts").long_records(),
             options,
             details: Details::default(),
             scratch: Scratch::default(),
@@ -156,7 +156,7 @@ fn join<'w>(whole: &mut String, words: impl Iterator<Item = &'w str>) {
 mod tests {
     use agent_core::testing::{FakeRoot, collect};
     use proptest::prelude::*;
-    use regex::Regex;
+    use regex_lite::Regex;
 
     use super::*;
     use crate::host::fake;

@@ -49,7 +49,7 @@ pub(super) struct Mdadm {
 impl Mdadm {
     pub(super) fn new(host: &Host) -> Self {
         Self {
-            file: host.procfs("mdstat"),
+            file: host.procfs("mdstat").long_records(),
             block: host.roots.sysfs.join("block"),
             scratch: Scratch::default(),
         }

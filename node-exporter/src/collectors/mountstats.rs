@@ -33,7 +33,7 @@ struct Process {
 impl Mountstats {
     pub(super) fn new(host: &Host) -> Self {
         let process = |process| {
-            let file = |name| (host.procfs(format!("{process}/{name}")), Scratch::default());
+            let file = |name| (host.procfs(format!("{process}/{name}")).long_records(), Scratch::default());
             Process { statistics: file("mountstats"), mounts: file("mountinfo") }
         };
         Self { processes: ["1", "self"].map(process), ordinals: Ordinals::default() }

@@ -141,7 +141,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use agent_core::testing::{FakeRoot, collect};
-    use regex::Regex;
+    use regex_lite::Regex;
 
     use super::*;
     use crate::host::fake;

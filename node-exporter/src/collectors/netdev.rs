@@ -204,7 +204,7 @@ fn parse(content: &[u8]) -> impl Iterator<Item = (&str, Numbers)> {
 mod tests {
     use agent_core::testing::{FakeRoot, collect};
     use proptest::prelude::*;
-    use regex::Regex;
+    use regex_lite::Regex;
 
     use super::*;
     use crate::filter::Filter;

@@ -4,7 +4,7 @@ use agent_core::collector::{CollectError, Collector};
 use agent_core::error::ConfigErrors;
 use agent_core::exposition::{Exposition, Kind, Value};
 use agent_core::read::{KeptFile, Scratch, fields, lines, parse_u64, text};
-use regex::Regex;
+use regex_lite::Regex;
 
 use super::Build;
 use crate::flags::{Flag, Given};

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use agent_core::collector::{CollectError, Collector};
 use agent_core::error::ConfigErrors;
 use agent_core::exposition::{Exposition, Kind};
-use regex::Regex;
+use regex_lite::Regex;
 
 use self::attributes::ATTRIBUTES;
 use super::Build;

@@ -116,7 +116,7 @@ pub(super) fn read_message(body: &[u8]) {
 #[cfg(test)]
 mod tests {
     use agent_core::testing::{FakeRoot, collect};
-    use regex::Regex;
+    use regex_lite::Regex;
 
     use super::*;
     use crate::host::fake;

@@ -32,7 +32,7 @@ pub(super) struct Schedstat {
 
 impl Schedstat {
     pub(super) fn new(host: &Host) -> Self {
-        Self { file: host.procfs("schedstat"), scratch: Scratch::default() }
+        Self { file: host.procfs("schedstat").long_records(), scratch: Scratch::default() }
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Softirqs {
 
 impl Softirqs {
     pub(super) fn new(host: &Host) -> Self {
-        Self { file: host.procfs("softirqs"), scratch: Scratch::default() }
+        Self { file: host.procfs("softirqs").long_records(), scratch: Scratch::default() }
     }
 }
 

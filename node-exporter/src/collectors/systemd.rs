@@ -5,7 +5,7 @@ mod units;
 use agent_core::collector::{CollectError, Collector};
 use agent_core::error::{ConfigError, ConfigErrors};
 use agent_core::exposition::{Exposition, Kind};
-use regex::Regex;
+use regex_lite::Regex;
 use tracing::warn;
 
 use self::units::{Settings, parse_units};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use agent_core::collector::{CollectError, Collector};
 use agent_core::error::ConfigErrors;
 use agent_core::exposition::{Exposition, Value};
-use regex::Regex;
+use regex_lite::Regex;
 
 use super::Build;
 use crate::flags::{Flag, Given};

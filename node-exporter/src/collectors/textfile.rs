@@ -152,6 +152,9 @@ impl Collector for Textfile {
 
 /// The folders that a pattern stands for; itself where it fits none, so that its absence is told.
 fn expand(pattern: &str) -> Vec<PathBuf> {
+    if !pattern.contains(['*', '?', '[']) {
+        return vec![PathBuf::from(pattern)];
+    }
     let found: Vec<_> = glob(pattern).into_iter().flatten().filter_map(Result::ok).collect();
     if found.is_empty() { vec![PathBuf::from(pattern)] } else { found }
 }

@@ -6,7 +6,7 @@ use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::Exposition;
 
 use crate::host::Host;
-use crate::sysfs::{Attribute, Device, Sysfs, list_numbered, milli, write_attributes};
+use crate::sysfs::{Attribute, Device, Sysfs, list, milli, numbered, write_attributes};
 
 const ZONES: &[Attribute] =
     &[Attribute::gauge("temp", "node_thermal_zone_temp", "Temperature of a zone in degrees Celsius.")
@@ -34,25 +34,21 @@ impl ThermalZone {
     }
 
     /// The devices of one kind, labelled by number and type.
-    fn read(
-        &mut self,
-        prefix: &str,
-        label: &str,
-        attributes: &[Attribute],
-    ) -> Result<Vec<Device>, CollectError> {
-        let devices = list_numbered(&self.folder, prefix)?.into_iter().map(|(name, number)| {
+    fn read(&mut self, names: &[String], prefix: &str, label: &str, attributes: &[Attribute]) -> Vec<Device> {
+        let devices = numbered(names, prefix).map(|(name, number)| {
             let folder = self.folder.join(name);
             let kind = self.sysfs.label(&folder, "type");
-            Device::read(&mut self.sysfs, &folder, attributes, &[(label, &number), ("type", &kind)])
+            Device::read(&mut self.sysfs, &folder, attributes, &[(label, number), ("type", &kind)])
         });
-        Ok(devices.collect())
+        devices.collect()
     }
 }
 
 impl Collector for ThermalZone {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
-        let zones = self.read("thermal_zone", "zone", ZONES)?;
-        let cooling = self.read("cooling_device", "name", COOLING)?;
+        let names = list(&self.folder)?;
+        let zones = self.read(&names, "thermal_zone", "zone", ZONES);
+        let cooling = self.read(&names, "cooling_device", "name", COOLING);
         self.sysfs.forget_unused();
         write_attributes(out, COOLING, &cooling);
         write_attributes(out, ZONES, &zones);

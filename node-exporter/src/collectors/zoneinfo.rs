@@ -85,7 +85,7 @@ pub(super) struct Zoneinfo {
 
 impl Zoneinfo {
     pub(super) fn new(host: &Host) -> Self {
-        Self { file: host.procfs("zoneinfo"), scratch: Scratch::default() }
+        Self { file: host.procfs("zoneinfo").long_records(), scratch: Scratch::default() }
     }
 }
 

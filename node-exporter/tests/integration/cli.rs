@@ -52,7 +52,7 @@ fn everything_wrong_is_told_at_once() {
     ]);
     assert_eq!(code, Some(2));
     for part in [
-        "--collector.netdev.device-exclude: `(` is not a regular expression (unclosed group); give one in RE2 syntax",
+        "--collector.netdev.device-exclude: `(` is not a regular expression (found open group without closing ')'); give one in RE2 syntax",
         "--collector.vmstat.fields: `[` is not a regular expression",
         "--collector.filesystem.mount-timeout: `5` is not a duration; give a number with a unit, for example 5s",
         "--collector.ipvs.backend-labels: `colour` names labels that do not exist (colour); choose from local_address",

@@ -3,7 +3,7 @@
 use agent_core::collector::CollectError;
 use agent_core::exposition::{Exposition, Kind};
 use agent_core::read::{KeptFile, Scratch, lines, parse_f64, text};
-use regex::Regex;
+use regex_lite::Regex;
 
 use crate::host::{Host, read};
 
@@ -54,7 +54,7 @@ struct Cpu<'a> {
 
 impl Info {
     pub(super) fn new(host: &Host, wanted: Wanted) -> Self {
-        Self { file: host.procfs("cpuinfo"), wanted, scratch: Scratch::default() }
+        Self { file: host.procfs("cpuinfo").long_records(), wanted, scratch: Scratch::default() }
     }
 
     pub(super) fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {

@@ -2,7 +2,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Mutex;
 
 use agent_core::testing::{FakeRoot, collect};
-use regex::Regex;
+use regex_lite::Regex;
 
 use super::*;
 use crate::host::fake;
