@@ -1,5 +1,6 @@
 //! The command line and the environment, and what they mean once checked.
 
+mod bytes;
 mod duration;
 
 use std::collections::HashSet;
@@ -14,6 +15,7 @@ use agent_core::error::{ConfigError, ConfigErrors};
 use agent_core::identity::{Identity, Places, SharedIdentity};
 use clap::Args;
 
+use self::bytes::parse_bytes;
 use self::duration::parse_duration;
 use crate::container::exclude::Exclusions;
 use crate::route::{Route, expand, split_list};
@@ -51,6 +53,16 @@ pub struct RouterArgs {
     #[arg(long = "start.max-age", value_name = "DURATION", default_value = "24h")]
     pub start_max_age: String,
 
+    /// Most bytes of a route's spool on disk
+    #[arg(
+        long = "spool.max-bytes",
+        value_name = "BYTES",
+        default_value = "1GiB",
+        help = "Most bytes that each route keeps on disk while its sink takes nothing, for example 512MiB; what comes \
+                then pushes out the oldest; 0 keeps nothing"
+    )]
+    pub spool_max_bytes: String,
+
     /// User name for elasticsearch:// routes without one
     #[arg(long = "elasticsearch.username", value_name = "NAME")]
     pub elasticsearch_username: Option<String>,
@@ -73,6 +85,8 @@ pub struct Config {
     pub docker: DockerHost,
     /// Where positions are kept; `None` keeps none.
     pub state_path: Option<PathBuf>,
+    /// How much each route may keep on disk while its sink takes nothing; 0 is nothing.
+    pub spool_bytes: u64,
     /// Where to begin.
     pub start: Start,
     /// Labels of containers that are left alone.
@@ -140,6 +154,7 @@ impl RouterArgs {
         let state_path = Some(self.state_path.clone()).filter(|path| path != Path::new("none"));
         let docker = errors.take(DockerHost::choose(self.docker.as_deref(), environment));
         let start = self.start(&mut errors);
+        let spool_bytes = errors.take(parse_bytes("--spool.max-bytes", &self.spool_max_bytes));
         let syslog = syslog::Settings::from_environment(environment).map_err(|e| errors.extend(e)).ok();
         let elasticsearch = self.elasticsearch(&mut errors);
         let settings = syslog.map(|syslog| sink::Settings {
@@ -150,10 +165,11 @@ impl RouterArgs {
         });
         let routes = self.routes(environment, settings.as_ref(), &mut errors);
         let exclusions = Exclusions::from_environment(environment);
-        let config = docker.zip(start).map(|(docker, start)| Config {
+        let config = docker.zip(start).zip(spool_bytes).map(|((docker, start), spool_bytes)| Config {
             routes,
             docker,
             state_path,
+            spool_bytes,
             start,
             exclusions,
             identity,

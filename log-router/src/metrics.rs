@@ -119,6 +119,9 @@ struct Now {
     files: AtomicU64,
     api: AtomicU64,
     unreadable: AtomicU64,
+    spool_bytes: AtomicU64,
+    spool_batches: AtomicU64,
+    held_bytes: AtomicU64,
 }
 
 /// How many containers a route reads, and how.
@@ -169,6 +172,22 @@ impl RouteMetrics {
         self.gaps.get_or_create(&self.labels("reason", reason)).inc();
     }
 
+    /// What waits in the spool.
+    pub fn spool(&self, bytes: u64, batches: usize) {
+        self.now.spool_bytes.store(bytes, Ordering::Relaxed);
+        self.now.spool_batches.store(batches as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes not yet read of deleted files that are held open.
+    pub fn held(&self, bytes: u64) {
+        self.now.held_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The route's name.
+    pub fn name(&self) -> &str {
+        &self.route
+    }
+
     /// How many containers are read.
     pub fn containers(&self, containers: Containers) {
         self.now.files.store(containers.files, Ordering::Relaxed);
@@ -180,6 +199,18 @@ impl RouteMetrics {
         [("route", self.route.clone()), (name, value.to_owned())]
     }
 }
+
+type OfNow = fn(&Now) -> &AtomicU64;
+
+const SPOOL: [(&str, &str, OfNow); 3] = [
+    ("log_router_spool_bytes", "Bytes of the files in the route's spool.", |now| &now.spool_bytes),
+    ("log_router_spool_batches", "Batches of lines in the route's spool.", |now| &now.spool_batches),
+    (
+        "log_router_held_bytes",
+        "Bytes not yet read of log files that the engine deleted and that are held open.",
+        |now| &now.held_bytes,
+    ),
+];
 
 /// Writes what holds at the moment, for all routes.
 #[derive(Debug)]
@@ -201,6 +232,12 @@ impl Collector for Routes {
             let oldest = route.now.oldest.load(Ordering::Relaxed);
             let age = if oldest == 0 { 0 } else { (time::now() - oldest).max(0) };
             lag.sample(&[("route", &route.route)], age as f64 / 1e9);
+        }
+        for (name, help, value) in SPOOL {
+            let mut family = out.family(name, help, Kind::Gauge);
+            for route in &self.0 {
+                family.sample(&[("route", &route.route)], value(&route.now).load(Ordering::Relaxed));
+            }
         }
         let mut containers =
             out.family("log_router_containers", "Containers by the way their lines are read.", Kind::Gauge);
