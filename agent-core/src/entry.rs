@@ -60,7 +60,7 @@ pub trait Agent {
 /// Something an agent can do instead of working: its name comes first on the command line, then the agent's flags.
 #[derive(Debug)]
 pub struct Subcommand<C> {
-    /// The word on the command line.
+    /// The word on the command line, or several with spaces between them.
     pub name: &'static str,
     /// What it does, for `--help`: `` `agent name` `` is put before it.
     pub about: &'static str,
@@ -113,9 +113,9 @@ pub fn run<A: Agent>() -> ExitCode {
         return healthcheck::run(A::NAME, arguments.into_iter().skip(1), &A::defaults(&environment));
     }
     let subcommand =
-        arguments.get(1).and_then(|word| A::subcommands().into_iter().find(|known| word == known.name));
-    if subcommand.is_some() {
-        arguments.remove(1);
+        A::subcommands().into_iter().find(|known| begins_with(arguments.get(1..).unwrap_or_default(), known.name));
+    if let Some(known) = &subcommand {
+        arguments.drain(1..=known.name.split(' ').count());
     }
     match configure::<A>(arguments, &environment) {
         Ok((common, config)) => {
@@ -136,6 +136,11 @@ pub fn run<A: Agent>() -> ExitCode {
             ExitCode::from(EXIT_USAGE)
         }
     }
+}
+
+/// Whether a command line begins with these words.
+fn begins_with(arguments: &[OsString], words: &str) -> bool {
+    words.split(' ').enumerate().all(|(index, word)| arguments.get(index).is_some_and(|argument| argument == word))
 }
 
 enum Stop {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use agent_core::cli::CommonDefaults;
 use agent_core::collector::{CollectorSet, Entry};
 use agent_core::docker::watch;
-use agent_core::entry::{Agent, Context, Environment};
+use agent_core::entry::{Agent, Context, Environment, Subcommand};
 use agent_core::error::{ConfigErrors, RunError};
 use agent_core::server::{Route as Endpoint, reply};
 use agent_core::service::{Readiness, Service};
@@ -26,6 +26,7 @@ use crate::metrics::{Metrics, Routes};
 use crate::pipeline::Pipeline;
 use crate::position::store::{Positions, StateError, StateFolder};
 use crate::route::Route;
+use crate::sink::elasticsearch;
 use crate::spool::Spool;
 use crate::time;
 
@@ -51,6 +52,10 @@ impl Agent for LogRouter {
             (None, None) => ("HTTP_BIND_ADDRESS", "80"),
         };
         CommonDefaults { listen: format!("{host}:{port}"), listen_origin, node_meta: false }
+    }
+
+    fn subcommands() -> Vec<Subcommand<Config>> {
+        vec![elasticsearch::SETUP, elasticsearch::REPLAY]
     }
 
     fn configure(

@@ -71,6 +71,14 @@ pub struct RouterArgs {
     #[arg(long = "elasticsearch.password-file", value_name = "FILE")]
     pub elasticsearch_password_file: Option<PathBuf>,
 
+    /// File that holds an API key for elasticsearch:// routes without a user: ID:KEY, or both in Base64
+    #[arg(long = "elasticsearch.api-key-file", value_name = "FILE")]
+    pub elasticsearch_api_key_file: Option<PathBuf>,
+
+    /// How old documents get before log-router setup has them deleted; 0 is for ever
+    #[arg(long = "elasticsearch.retention", value_name = "DURATION", default_value = "30d")]
+    pub elasticsearch_retention: String,
+
     /// PEM file of authorities to trust for elasticsearch+tls:// beside the public ones
     #[arg(long = "elasticsearch.ca-file", value_name = "FILE")]
     pub elasticsearch_ca_file: Option<PathBuf>,
@@ -81,6 +89,8 @@ pub struct RouterArgs {
 pub struct Config {
     /// Where lines go.
     pub routes: Vec<(Route, Box<dyn Sink>)>,
+    /// What is said to all sinks.
+    pub sinks: sink::Settings,
     /// Which engine.
     pub docker: DockerHost,
     /// Where positions are kept; `None` keeps none.
@@ -157,16 +167,17 @@ impl RouterArgs {
         let spool_bytes = errors.take(parse_bytes("--spool.max-bytes", &self.spool_max_bytes));
         let syslog = syslog::Settings::from_environment(environment).map_err(|e| errors.extend(e)).ok();
         let elasticsearch = self.elasticsearch(&mut errors);
-        let settings = syslog.map(|syslog| sink::Settings {
+        let sinks = syslog.map(|syslog| sink::Settings {
             syslog,
             elasticsearch,
             identity: identity.clone(),
             dead_letters: state_path.clone(),
         });
-        let routes = self.routes(environment, settings.as_ref(), &mut errors);
+        let routes = self.routes(environment, sinks.as_ref(), &mut errors);
         let exclusions = Exclusions::from_environment(environment);
-        let config = docker.zip(start).zip(spool_bytes).map(|((docker, start), spool_bytes)| Config {
+        let config = docker.zip(start).zip(spool_bytes).zip(sinks).map(|(((docker, start), spool_bytes), sinks)| Config {
             routes,
+            sinks,
             docker,
             state_path,
             spool_bytes,
@@ -198,10 +209,15 @@ impl RouterArgs {
                 )
             })
         };
-        let password = self.elasticsearch_password_file.as_deref().and_then(|path| {
-            let content = errors.take(read("--elasticsearch.password-file", path))?;
+        let mut line = |flag: &str, path: Option<&Path>| {
+            let content = errors.take(read(flag, path?))?;
             Some(String::from_utf8_lossy(&content).trim_end_matches(['\r', '\n']).to_owned())
-        });
+        };
+        let password = line("--elasticsearch.password-file", self.elasticsearch_password_file.as_deref());
+        let api_key = line("--elasticsearch.api-key-file", self.elasticsearch_api_key_file.as_deref());
+        let retention = errors
+            .take(parse_duration("--elasticsearch.retention", &self.elasticsearch_retention))
+            .unwrap_or_default();
         let authorities = self
             .elasticsearch_ca_file
             .as_deref()
@@ -212,7 +228,7 @@ impl RouterArgs {
             (None, Some(password)) => Some(("elastic".to_owned(), password)),
             (None, None) => None,
         };
-        elasticsearch::Settings { user, authorities }
+        elasticsearch::Settings { user, api_key, authorities, retention }
     }
 
     fn routes(

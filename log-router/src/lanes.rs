@@ -128,6 +128,11 @@ impl Lanes {
         self.spool().is_some()
     }
 
+    /// Whether anything waits in the spool.
+    pub fn is_spooling(&self) -> bool {
+        self.spooled.load(Ordering::Acquire) > 0
+    }
+
     /// Whether lines of a container wait in the spool; blocks.
     pub fn is_spooled(&self, id: &str) -> bool {
         self.spooled.load(Ordering::Acquire) > 0 && self.spool().as_ref().is_some_and(|spool| spool.has(id))

@@ -2,19 +2,26 @@
 //! scrape time by [`Routes`].
 
 use std::sync::Arc;
+use std::time::Duration;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, Kind};
 use agent_core::prometheus::metrics::counter::Counter;
 use agent_core::prometheus::metrics::family::Family;
+use agent_core::prometheus::metrics::histogram::Histogram;
 use agent_core::prometheus::registry::Registry;
 
 use crate::record::{Batch, PerStream, Stream};
 use crate::time;
 
 type ByRoute = Family<[(&'static str, String); 1], Counter>;
+type ByRouteSeconds = Family<[(&'static str, String); 1], Histogram, fn() -> Histogram>;
 type ByRouteAnd = Family<[(&'static str, String); 2], Counter>;
+
+fn seconds() -> Histogram {
+    Histogram::new([0.01, 0.05, 0.25, 1.0, 5.0, 30.0])
+}
 
 /// All counters.
 #[derive(Debug, Clone)]
@@ -23,6 +30,8 @@ pub struct Metrics {
     bytes: ByRoute,
     retries: ByRoute,
     duplicates: ByRoute,
+    collisions: ByRoute,
+    seconds: ByRouteSeconds,
     dead_letters: ByRoute,
     errors: ByRouteAnd,
     dropped: ByRouteAnd,
@@ -38,22 +47,30 @@ impl Metrics {
             bytes: Family::default(),
             retries: Family::default(),
             duplicates: Family::default(),
+            collisions: Family::default(),
+            seconds: Family::new_with_constructor(seconds),
             dead_letters: Family::default(),
             errors: Family::default(),
             dropped: Family::default(),
             gaps: Family::default(),
             split: Family::default(),
         };
-        let by_route: [(&str, &str, &ByRoute); 5] = [
+        let by_route: [(&str, &str, &ByRoute); 6] = [
             ("log_router_bytes", "Bytes of the lines that a sink took", &metrics.bytes),
             ("log_router_retries", "Attempts to deliver that were repeated", &metrics.retries),
             ("log_router_duplicates", "Lines that the sink had already", &metrics.duplicates),
+            ("log_router_id_collisions", "Lines whose document ID another line had, sent under another one", &metrics.collisions),
             ("log_router_dead_letters", "Lines that the sink can never take", &metrics.dead_letters),
             ("log_router_split_lines", "Lines that were cut because of their length", &metrics.split),
         ];
         for (name, help, family) in by_route {
             registry.register(name, help, family.clone());
         }
+        registry.register(
+            "log_router_sink_request_duration_seconds",
+            "How long the sink took to answer",
+            metrics.seconds.clone(),
+        );
         let by_route_and: [(&str, &str, &ByRouteAnd); 4] = [
             ("log_router_lines", "Lines that a sink took", &metrics.lines),
             ("log_router_sink_errors", "Errors of a sink", &metrics.errors),
@@ -80,6 +97,8 @@ impl Metrics {
             bytes: by_route(&self.bytes),
             retries: by_route(&self.retries),
             duplicates: by_route(&self.duplicates),
+            collisions: by_route(&self.collisions),
+            seconds: self.seconds.clone(),
             dead_letters: by_route(&self.dead_letters),
             split: by_route(&self.split),
             errors: self.errors.clone(),
@@ -100,6 +119,9 @@ pub struct RouteMetrics {
     pub retries: Counter,
     /// Lines that the sink had already.
     pub duplicates: Counter,
+    /// Lines whose ID another line had.
+    pub collisions: Counter,
+    seconds: ByRouteSeconds,
     /// Lines that the sink can never take.
     pub dead_letters: Counter,
     /// Lines cut because of their length.
@@ -165,6 +187,11 @@ impl RouteMetrics {
         if count > 0 {
             self.dropped.get_or_create(&self.labels("reason", reason)).inc_by(count);
         }
+    }
+
+    /// The sink answered after so long.
+    pub fn took(&self, time: Duration) {
+        self.seconds.get_or_create(&[("route", self.route.clone())]).observe(time.as_secs_f64());
     }
 
     /// Lines may be missing.

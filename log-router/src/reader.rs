@@ -337,14 +337,12 @@ impl Reader {
 
     /// Positions of containers that are gone are of no more use, once their lines in the spool are delivered.
     fn forget(&mut self) {
-        self.forget_later = false;
+        self.forget_later = self.settings.lanes.is_spooling();
         for id in self.settings.positions.containers() {
             if self.tails.contains_key(&id) {
                 continue;
             }
-            if self.settings.lanes.is_spooled(&id) {
-                self.forget_later = true;
-            } else {
+            if !self.settings.lanes.is_spooled(&id) {
                 self.batch.mark_gone(&id);
             }
         }

@@ -66,8 +66,8 @@ pub const SCHEMES: &[Scheme] = &[
     Scheme { name: "syslog", options: syslog::OPTIONS, build: syslog::udp },
     Scheme { name: "syslog+udp", options: syslog::OPTIONS, build: syslog::udp },
     Scheme { name: "syslog+tcp", options: syslog::OPTIONS, build: syslog::tcp },
-    Scheme { name: "elasticsearch", options: &[], build: elasticsearch::http },
-    Scheme { name: "elasticsearch+tls", options: &[], build: elasticsearch::https },
+    Scheme { name: "elasticsearch", options: elasticsearch::OPTIONS, build: elasticsearch::http },
+    Scheme { name: "elasticsearch+tls", options: elasticsearch::OPTIONS, build: elasticsearch::https },
 ];
 
 /// The names of all outputs, for messages.

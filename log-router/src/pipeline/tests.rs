@@ -343,7 +343,7 @@ async fn what_a_rotation_deletes_is_in_the_spool_also_after_a_kill() {
     }
     running.stop().await;
     assert!(node.positions().is_empty(), "the container is gone and delivered");
-    let left = std::fs::read_dir(node.root.path().join("spool")).unwrap().count();
+    let left = fs::read_dir(node.root.path().join("spool")).unwrap().count();
     assert_eq!(left, 0, "what is delivered is deleted");
 }
 
