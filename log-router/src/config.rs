@@ -19,6 +19,7 @@ use self::bytes::parse_bytes;
 use self::duration::parse_duration;
 use crate::container::exclude::Exclusions;
 use crate::route::{Route, expand, split_list};
+use crate::sink::tls::Tls;
 use crate::sink::{self, Sink, elasticsearch, syslog};
 
 /// Flags of log-router.
@@ -62,6 +63,10 @@ pub struct RouterArgs {
                 then pushes out the oldest; 0 keeps nothing"
     )]
     pub spool_max_bytes: String,
+
+    /// How many of the newest bytes are sent again after a TCP connection broke
+    #[arg(long = "tcp.resend-window", value_name = "BYTES", default_value = "1MiB")]
+    pub tcp_resend_window: String,
 
     /// User name for elasticsearch:// routes without one
     #[arg(long = "elasticsearch.username", value_name = "NAME")]
@@ -135,11 +140,6 @@ pub const UNSUPPORTED_VARIABLES: &[&str] = &[
     "ALLOW_TTY",
     "BACKLOG",
     "INACTIVITY_TIMEOUT",
-    "LOGSPOUT_TLS_CA_CERTS",
-    "LOGSPOUT_TLS_CLIENT_CERT",
-    "LOGSPOUT_TLS_CLIENT_KEY",
-    "LOGSPOUT_TLS_DISABLE_SYSTEM_ROOTS",
-    "LOGSPOUT_TLS_HARDENING",
     "MULTILINE_ENABLE_DEFAULT",
     "MULTILINE_FLUSH_AFTER",
     "MULTILINE_MATCH",
@@ -167,8 +167,12 @@ impl RouterArgs {
         let spool_bytes = errors.take(parse_bytes("--spool.max-bytes", &self.spool_max_bytes));
         let syslog = syslog::Settings::from_environment(environment).map_err(|e| errors.extend(e)).ok();
         let elasticsearch = self.elasticsearch(&mut errors);
-        let sinks = syslog.map(|syslog| sink::Settings {
+        let tls = Tls::from_environment(environment).map_err(|e| errors.extend(e)).ok();
+        let resend = errors.take(parse_bytes("--tcp.resend-window", &self.tcp_resend_window));
+        let sinks = syslog.zip(tls).zip(resend).map(|((syslog, tls), resend)| sink::Settings {
             syslog,
+            tls,
+            resend_bytes: usize::try_from(resend).unwrap_or(usize::MAX),
             elasticsearch,
             identity: identity.clone(),
             dead_letters: state_path.clone(),

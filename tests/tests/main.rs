@@ -11,6 +11,7 @@
 mod conservation;
 mod container_exporter;
 mod containers;
+mod delivery;
 mod files;
 mod formats;
 mod joins;

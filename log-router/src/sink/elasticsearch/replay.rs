@@ -18,7 +18,7 @@ const AT_ONCE_BYTES: usize = 2 * 1024 * 1024;
 
 /// What became of a file's letters.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub(super) struct Report {
     /// Stored now, or found to be stored.
     pub stored: u64,
     /// Refused again; they are in the file again.

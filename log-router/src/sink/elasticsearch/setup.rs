@@ -13,7 +13,7 @@ const PATTERNS: [&str; 2] = ["logstash-*", "logs-docker-*"];
 
 /// What became of one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub(super) struct Step {
     /// What was put, for people.
     pub what: String,
     /// `None` where it is there now.

@@ -103,6 +103,8 @@ async fn deliver(server: &Server, texts: &[&str]) -> (String, String) {
     let folder = FakeRoot::new();
     let settings = AllSettings {
         syslog: syslog::Settings::from_environment(&Environment::default()).unwrap(),
+        tls: crate::sink::tls::Tls::from_environment(&Environment::default()).unwrap(),
+        resend_bytes: 0,
         elasticsearch: Settings::default(),
         identity: SharedIdentity::new(Identity::default()),
         dead_letters: Some(folder.path().to_owned()),

@@ -34,6 +34,12 @@ fn batch(numbers: std::ops::Range<u32>) -> Batch {
     batch
 }
 
+const RESEND_BYTES: usize = 1024 * 1024;
+
+fn to(host: String, port: u16) -> Address {
+    Address { host, port, tls: None }
+}
+
 fn link() -> Link {
     Link::new("test".to_owned(), Metrics::register(&mut Registry::default()).route("test"))
 }
@@ -76,12 +82,12 @@ async fn resets_lose_nothing() {
                     break;
                 }
             }
-            sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+            rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
             drop(stream);
             sender.send(numbers(&bytes)).await.unwrap();
         }
     });
-    let mut sink = TcpSink::new(("localhost".to_owned(), port), header(), Framing::Traditional);
+    let mut sink = TcpSink::new(to("localhost".to_owned(), port), header(), Framing::Traditional, RESEND_BYTES);
     let mut link = link();
     let sending = tokio::spawn(async move {
         for start in (0..LINES).step_by(1000) {
@@ -109,7 +115,7 @@ async fn a_late_receiver_gets_everything() {
     let address = reserved.local_addr().unwrap();
     drop(reserved);
     let delivery = tokio::spawn(async move {
-        let mut sink = TcpSink::new(("127.0.0.1".to_owned(), address.port()), header(), Framing::Traditional);
+        let mut sink = TcpSink::new(to("127.0.0.1".to_owned(), address.port()), header(), Framing::Traditional, RESEND_BYTES);
         sink.deliver(&batch(0..10), &mut link()).await;
     });
     tokio::time::sleep(Duration::from_millis(300)).await;

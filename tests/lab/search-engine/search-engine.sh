@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# search-engine: a real Elasticsearch or OpenSearch server made of jars from Maven Central, as a process or
-# as a Docker image. Documentation: search-engine.md beside this file.
+# A real Elasticsearch or OpenSearch made of jars from Maven Central, as a process of this machine. See README.md.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -13,14 +12,13 @@ since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.1f s", (b - a) / 1e9 }'
 
 usage() {
   cat <<'USAGE'
-search-engine up [OPTION...] [SETTING=VALUE...]   start a node and wait until it answers
-search-engine wait [--name N]                     wait until the node answers
-search-engine down [--name N]                     stop the node; its data go unless --data was given
-search-engine image IMAGE [ENGINE]                make a Docker image that listens on 9200
+search-engine.sh up [OPTION...] [SETTING=VALUE...]   start a node and wait until it answers
+search-engine.sh wait [--name N]                     wait until the node answers
+search-engine.sh down [--name N]                     stop the node; its data go unless --data was given
+search-engine.sh prepare [ENGINE]                    fetch and build only
 Options: --name N (engine), --port P (9200), --data DIR, --heap SIZE (512m),
   --password P (security on, user elastic; Elasticsearch 8 and 9)
-ENGINE: --elasticsearch (8.19.0, the default), --elasticsearch9 (9.1.0, in a container),
-  --opensearch (2.19.1), --elasticsearch7 (7.10.2)
+ENGINE: --elasticsearch (8.19.0, the default), --elasticsearch9 (9.1.0), --opensearch (2.19.1)
 USAGE
 }
 
@@ -32,36 +30,30 @@ options() {
         [ $# -gt 1 ] || die "$1 needs a value"
         printf -v "$(tr a-z A-Z <<<"${1#--}")" %s "$2"; shift ;;
       --elasticsearch | --elasticsearch8) ENGINE=elasticsearch8 ;;
-      --elasticsearch7 | --elasticsearch9 | --opensearch) ENGINE=${1#--} ;;
+      --elasticsearch9 | --opensearch) ENGINE=${1#--} ;;
       -*) usage >&2; die "unknown option $1" ;;
       *) REST+=("$1") ;;
     esac
     shift
   done
-  FLAGS=-XX:+UseSerialGC MAIN=ElasticsearchMain HOME_IN_IMAGE=/usr/share/elasticsearch POM=elasticsearch
+  FLAGS=-XX:+UseSerialGC MAIN=ElasticsearchMain POM=elasticsearch
   case $ENGINE in
-    elasticsearch7) VERSION=7.10.2 MAIN=Elasticsearch7Main POM=elasticsearch7 ;;
     elasticsearch8) VERSION=8.19.0 ;;
     elasticsearch9) VERSION=9.1.0
       # libvec (vector search) is not on Maven Central; looking for it in vain would switch off libzstd too.
       FLAGS+=' -Dorg.elasticsearch.nativeaccess.enableVectorLibrary=false --enable-native-access=ALL-UNNAMED' ;;
-    opensearch) VERSION=2.19.1 MAIN=OpenSearchMain POM=opensearch HOME_IN_IMAGE=/usr/share/opensearch ;;
+    opensearch) VERSION=2.19.1 MAIN=OpenSearchMain POM=opensearch ;;
   esac
   [ -z "$PASSWORD" ] || [ $MAIN = ElasticsearchMain ] || die "--password needs Elasticsearch 8 or 9"
   RUN=$CACHE/run/$NAME
-  ENGINE_HOME=$CACHE/$ENGINE-$VERSION-$(find "$HERE" -type f | sort | xargs sha256sum | sha256sum | cut -c1-12)
+  ENGINE_HOME=$CACHE/$ENGINE-$VERSION-$(find "$HERE" -type f ! -name "*.md" | sort | xargs sha256sum | sha256sum | cut -c1-12)
 }
 
 alive() { # the node NAME runs
-  [ -f "$RUN/pid" ] || return 1
-  case $(cat "$RUN/pid") in
-    docker) [ "$(docker inspect -f '{{.State.Running}}' "search-engine-$NAME" 2>/dev/null)" = true ] ;;
-    *) grep -qs -e es.path.home -e search-engine "/proc/$(cat "$RUN/pid")/cmdline" ;;
-  esac
+  [ -f "$RUN/pid" ] && grep -qs -e es.path.home "/proc/$(cat "$RUN/pid")/cmdline"
 }
 
 why() { # what the node's log says of a failure
-  if [ "$(cat "$RUN/pid")" = docker ]; then docker logs "search-engine-$NAME" >"$RUN/log" 2>&1; fi
   grep -m 3 -E 'Exception|ERROR' "$RUN/log" >&2 || tail -n 5 "$RUN/log" >&2
   die "$NAME $1 (log: $RUN/log)"
 }
@@ -70,28 +62,19 @@ up() {
   if alive; then say "$NAME runs already: $(cat "$RUN/url")"; return; fi
   prepare
   ! (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null || die "something else listens on port $PORT"
-  local scheme=http data=${DATA:-$RUN/data} tag=swarmscope/search-engine:$VERSION-${ENGINE_HOME##*-}
-  [ $ENGINE != elasticsearch9 ] || docker image inspect "$tag" >/dev/null 2>&1 || image "$tag"
+  local scheme=http data=${DATA:-$RUN/data}
   case " ${REST[*]-} " in *http.ssl.enabled=true*) scheme=https ;; esac
   rm -rf "$RUN"; mkdir -p "$RUN" "$data"
   echo "$scheme://127.0.0.1:$PORT" >"$RUN/url"
   echo "$ENGINE_HOME" >"$RUN/home"
   printf %s "$PASSWORD" >"$RUN/password"
   now >"$RUN/started"
-  if [ $ENGINE = elasticsearch9 ]; then
-    chown 1000:1000 "$data"
-    docker rm -f "search-engine-$NAME" >/dev/null 2>&1 || true
-    docker run -d --name "search-engine-$NAME" -p "127.0.0.1:$PORT:9200" -v "$(realpath "$data"):$HOME_IN_IMAGE/data" \
-      -e ES_JAVA_OPTS="-Xmx$HEAP" -e ELASTIC_PASSWORD="$PASSWORD" "$tag" "${REST[@]}" >/dev/null
-    echo docker >"$RUN/pid"
-  else
-    # The first run leaves an archive of its loaded classes, which makes later starts faster.
-    local cds=-XX:ArchiveClassesAtExit=$RUN/classes.jsa
-    [ ! -f "$ENGINE_HOME.jsa" ] || cds=-XX:SharedArchiveFile=$ENGINE_HOME.jsa
-    ELASTIC_PASSWORD=$PASSWORD setsid java "-Xmx$HEAP" $cds $FLAGS -Des.path.home="$ENGINE_HOME" -cp "$ENGINE_HOME/lib/*" \
-      $MAIN path.data="$data" network.host=127.0.0.1 http.port="$PORT" "${REST[@]}" </dev/null >"$RUN/log" 2>&1 &
-    echo $! >"$RUN/pid"
-  fi
+  # The first run leaves an archive of its loaded classes, which makes later starts faster.
+  local cds=-XX:ArchiveClassesAtExit=$RUN/classes.jsa
+  [ ! -f "$ENGINE_HOME.jsa" ] || cds=-XX:SharedArchiveFile=$ENGINE_HOME.jsa
+  # shellcheck disable=SC2086 # several flags in one variable
+  ELASTIC_PASSWORD=$PASSWORD jdk_in_background java "-Xmx$HEAP" "$cds" $FLAGS -Des.path.home="$ENGINE_HOME" -cp "$ENGINE_HOME/lib/*" \
+    $MAIN path.data="$data" network.host=127.0.0.1 http.port="$PORT" "${REST[@]}"
   wait_up
 }
 
@@ -116,9 +99,7 @@ down() {
   local t pid i; t=$(now)
   [ -f "$RUN/pid" ] || { say "no node $NAME"; return; }
   pid=$(cat "$RUN/pid")
-  if [ "$pid" = docker ]; then
-    docker stop -t 20 "search-engine-$NAME" >/dev/null; docker rm -v "search-engine-$NAME" >/dev/null
-  elif alive; then
+  if alive; then
     kill "$pid"
     for ((i = 0; i < 300; i++)); do alive || break; sleep 0.1; done
     ! alive || die "process $pid does not end"
@@ -128,7 +109,7 @@ down() {
   say "$NAME stopped in $(since "$t")"
 }
 
-# shellcheck source=search-engine.d/build.sh
+# shellcheck source=tests/lab/search-engine/build.sh
 . "$HERE/build.sh"
 cmd=${1:-help}; [ $# -eq 0 ] || shift
 options "$@"
@@ -136,7 +117,7 @@ case $cmd in
   up) up ;;
   wait) wait_up ;;
   down) down ;;
-  image) [ ${#REST[@]} -eq 1 ] || die "usage: search-engine image IMAGE [ENGINE]"; prepare; image "${REST[0]}" ;;
+  prepare) prepare ;;
   help | -h | --help) usage ;;
   *) usage >&2; exit 2 ;;
 esac
