@@ -112,8 +112,9 @@ pub fn run<A: Agent>() -> ExitCode {
     if arguments.get(1).is_some_and(|a| a == "healthcheck") {
         return healthcheck::run(A::NAME, arguments.into_iter().skip(1), &A::defaults(&environment));
     }
-    let subcommand =
-        A::subcommands().into_iter().find(|known| begins_with(arguments.get(1..).unwrap_or_default(), known.name));
+    let subcommand = A::subcommands()
+        .into_iter()
+        .find(|known| begins_with(arguments.get(1..).unwrap_or_default(), known.name));
     if let Some(known) = &subcommand {
         arguments.drain(1..=known.name.split(' ').count());
     }
@@ -140,7 +141,10 @@ pub fn run<A: Agent>() -> ExitCode {
 
 /// Whether a command line begins with these words.
 fn begins_with(arguments: &[OsString], words: &str) -> bool {
-    words.split(' ').enumerate().all(|(index, word)| arguments.get(index).is_some_and(|argument| argument == word))
+    words
+        .split(' ')
+        .enumerate()
+        .all(|(index, word)| arguments.get(index).is_some_and(|argument| argument == word))
 }
 
 enum Stop {

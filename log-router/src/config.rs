@@ -179,16 +179,10 @@ impl RouterArgs {
         });
         let routes = self.routes(environment, sinks.as_ref(), &mut errors);
         let exclusions = Exclusions::from_environment(environment);
-        let config = docker.zip(start).zip(spool_bytes).zip(sinks).map(|(((docker, start), spool_bytes), sinks)| Config {
-            routes,
-            sinks,
-            docker,
-            state_path,
-            spool_bytes,
-            start,
-            exclusions,
-            identity,
-        });
+        let config =
+            docker.zip(start).zip(spool_bytes).zip(sinks).map(|(((docker, start), spool_bytes), sinks)| {
+                Config { routes, sinks, docker, state_path, spool_bytes, start, exclusions, identity }
+            });
         errors.finish(config)
     }
 

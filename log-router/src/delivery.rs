@@ -84,12 +84,7 @@ impl SharedPositions {
 }
 
 /// Delivers until the reader is done, or until `give_up` is cancelled.
-pub async fn run(
-    lanes: Arc<Lanes>,
-    mut sink: Box<dyn Sink>,
-    mut link: Link,
-    give_up: CancellationToken,
-) {
+pub async fn run(lanes: Arc<Lanes>, mut sink: Box<dyn Sink>, mut link: Link, give_up: CancellationToken) {
     let metrics = link.metrics().clone();
     let work = async {
         loop {

@@ -2,8 +2,8 @@
 //! scrape time by [`Routes`].
 
 use std::sync::Arc;
-use std::time::Duration;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, Kind};
@@ -59,7 +59,11 @@ impl Metrics {
             ("log_router_bytes", "Bytes of the lines that a sink took", &metrics.bytes),
             ("log_router_retries", "Attempts to deliver that were repeated", &metrics.retries),
             ("log_router_duplicates", "Lines that the sink had already", &metrics.duplicates),
-            ("log_router_id_collisions", "Lines whose document ID another line had, sent under another one", &metrics.collisions),
+            (
+                "log_router_id_collisions",
+                "Lines whose document ID another line had, sent under another one",
+                &metrics.collisions,
+            ),
             ("log_router_dead_letters", "Lines that the sink can never take", &metrics.dead_letters),
             ("log_router_split_lines", "Lines that were cut because of their length", &metrics.split),
         ];

@@ -55,7 +55,12 @@ impl Pipeline {
             metrics: metrics.clone(),
         };
         let delivered = CancellationToken::new();
-        let saving = tokio::spawn(delivery::save_positions(positions, Arc::clone(&lanes), readiness, delivered.clone()));
+        let saving = tokio::spawn(delivery::save_positions(
+            positions,
+            Arc::clone(&lanes),
+            readiness,
+            delivered.clone(),
+        ));
         let reading = tokio::spawn(reader::run(settings, containers, shutdown));
         let link = Link::new(route.to_string(), metrics);
         delivery::run(lanes, sink, link, give_up).await;

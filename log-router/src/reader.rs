@@ -50,7 +50,11 @@ pub struct Settings {
 }
 
 /// Reads until the token is cancelled, then once more, and closes the lanes.
-pub async fn run(settings: Settings, mut inventory: watch::Receiver<Arc<Inventory>>, shutdown: CancellationToken) {
+pub async fn run(
+    settings: Settings,
+    mut inventory: watch::Receiver<Arc<Inventory>>,
+    shutdown: CancellationToken,
+) {
     let wake = Arc::new(Notify::new());
     let lanes = Arc::clone(&settings.lanes);
     let mut reader = Reader::new(settings.clone(), Arc::clone(&wake));

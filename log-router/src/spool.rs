@@ -290,7 +290,8 @@ impl Spool {
 
     /// Deletes segments that lie wholly before a place, once that is remembered on disk.
     pub fn sweep(&mut self, delivered: Cursor) {
-        if self.entries.is_empty() && self.segments.back().is_some_and(|(number, _)| *number <= delivered.segment)
+        if self.entries.is_empty()
+            && self.segments.back().is_some_and(|(number, _)| *number <= delivered.segment)
         {
             self.writing = None;
         }

@@ -57,6 +57,8 @@ impl SearchEngine {
             Kind::Elasticsearch9 => vec!["--elasticsearch9", "--password", PASSWORD],
             Kind::OpenSearch => vec!["--opensearch"],
         });
+        // A disk that is nearly full is this machine's matter.
+        arguments.push("cluster.routing.allocation.disk.threshold_enabled=false");
         arguments.extend(self.settings.iter().map(String::as_str));
         self.script(&arguments);
     }
@@ -75,14 +77,7 @@ impl SearchEngine {
     }
 
     fn script(&self, arguments: &[&str]) {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/search-engine/search-engine.sh");
-        let output = Command::new("bash")
-            .arg(script)
-            .args(arguments)
-            .stdin(std::process::Stdio::null())
-            .output()
-            .unwrap_or_else(|error| panic!("{script}: {error}"));
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        attempt(arguments).unwrap_or_else(|problem| panic!("{arguments:?}: {problem}"));
     }
 
     /// Whether it knows users and API keys.
@@ -122,8 +117,23 @@ impl SearchEngine {
     }
 }
 
+/// Runs the script; its errors are in what it says.
+fn attempt(arguments: &[&str]) -> Result<(), String> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/search-engine/search-engine.sh");
+    let output = Command::new("bash")
+        .arg(script)
+        .args(arguments)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .map_err(|error| format!("{script}: {error}"))?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
 impl Drop for SearchEngine {
     fn drop(&mut self) {
-        self.script(&["down", "--name", &self.name]);
+        // A failure here would hide the one that ended the test.
+        if let Err(problem) = attempt(&["down", "--name", &self.name]) {
+            println!("--- {}: {problem}", self.name);
+        }
     }
 }

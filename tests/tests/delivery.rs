@@ -42,8 +42,10 @@ impl Lab {
     }
 
     fn arguments(&self, routes: &str, flags: &[&str]) -> Vec<String> {
-        let mut arguments =
-            vec![format!("--docker={}", self.docker.host()), format!("--state.path={}", self.state().display())];
+        let mut arguments = vec![
+            format!("--docker={}", self.docker.host()),
+            format!("--state.path={}", self.state().display()),
+        ];
         arguments.extend(flags.iter().map(|flag| (*flag).to_owned()));
         arguments.push(routes.replace("SEARCH", &self.search.address()));
         arguments
@@ -67,7 +69,8 @@ impl Lab {
     fn numbers(&self, index: &str, program: &str) -> BTreeMap<usize, usize> {
         let mut numbers = BTreeMap::new();
         for hit in self.search.documents(index, &format!("program:\"{program}\"")) {
-            let number = hit["_source"]["message"].as_str().and_then(|m| m.strip_prefix("line ")?.parse().ok());
+            let number =
+                hit["_source"]["message"].as_str().and_then(|m| m.strip_prefix("line ")?.parse().ok());
             *numbers.entry(number.expect("a number")).or_default() += 1;
         }
         numbers
@@ -79,7 +82,8 @@ impl Lab {
             let missing: Vec<_> = (1..=lines).filter(|n| !there.contains_key(n)).take(5).collect();
             ensure(missing.is_empty(), format!("{} are there; the first missing: {missing:?}", there.len()))
         });
-        let twice: Vec<_> = self.numbers(index, program).into_iter().filter(|(_, count)| *count > 1).collect();
+        let twice: Vec<_> =
+            self.numbers(index, program).into_iter().filter(|(_, count)| *count > 1).collect();
         assert!(twice.is_empty(), "{index}: twice {twice:?}");
     }
 }
@@ -135,7 +139,10 @@ fn each_line_once(kind: Kind, index: u8) {
         ensure(lab.numbers(BOOK, "w2").len() > 300, "few lines")
     });
     lab.search.kill();
-    router.sample(&format!("log_router_sink_up{{route=\"elasticsearch://{}?filter.name=w*\"}} 0", lab.search.address()));
+    router.sample(&format!(
+        "log_router_sink_up{{route=\"elasticsearch://{}?filter.name=w*\"}} 0",
+        lab.search.address()
+    ));
     lab.search.resume();
     lab.expect_each_once(BOOK, "w2", LINES);
     lab.expect_each_once(STREAM, "w2", LINES);
@@ -155,14 +162,18 @@ fn login(lab: &Lab) -> Vec<String> {
     let user = format!("--elasticsearch.password-file={}", lab.secret("password", PASSWORD));
     let setup = ["setup"];
     let routes = "elasticsearch://SEARCH,elasticsearch://SEARCH?mode=data-stream";
-    let flags: &[&str] = if lab.search.is_secured() { &[&user, "--elasticsearch.username=elastic"] } else { &[] };
+    let flags: &[&str] =
+        if lab.search.is_secured() { &[&user, "--elasticsearch.username=elastic"] } else { &[] };
     let said = lab.command(&setup, routes, flags);
     assert!(said.contains("index template swarmscope-logs-docker: done"), "{said}");
     assert_eq!(said, lab.command(&setup, routes, flags), "a second time does no harm");
     if !lab.search.is_secured() {
         return Vec::new();
     }
-    assert!(said.contains("role log_router: done") && said.contains("lifecycle policy swarmscope-logstash: done"), "{said}");
+    assert!(
+        said.contains("role log_router: done") && said.contains("lifecycle policy swarmscope-logstash: done"),
+        "{said}"
+    );
     let user = json!({"password": "for-the-router", "roles": ["log_router"]});
     lab.search.must("PUT", "/_security/user/router", &user);
     let grant = json!({"grant_type": "password", "username": "router", "password": "for-the-router", "api_key": {"name": "router"}});
@@ -196,7 +207,10 @@ fn refused_documents_are_kept(lab: &Lab, flags: &[&str]) {
     let dead = router.sample(&format!("log_router_dead_letters_total{{route=\"{label}\"}} "));
     until(Duration::from_secs(30), "a dead letter", || {
         let metrics = router.metrics();
-        ensure(metrics.contains(&format!("log_router_dead_letters_total{{route=\"{label}\"}} 1")), metrics.clone())
+        ensure(
+            metrics.contains(&format!("log_router_dead_letters_total{{route=\"{label}\"}} 1")),
+            metrics.clone(),
+        )
     });
     drop(dead);
     lab.search.must("DELETE", &format!("/{}", today_index(lab)), &Value::Null);
@@ -244,9 +258,14 @@ fn a_small_and_strict_server_gets_every_line() {
     router.sample(&errors("too_large"));
     until(Duration::from_secs(60), "the line that is too large alone", || {
         let metrics = router.metrics();
-        ensure(metrics.contains(&format!("log_router_dead_letters_total{{route=\"{route}\"}} 1")), metrics.clone())
+        ensure(
+            metrics.contains(&format!("log_router_dead_letters_total{{route=\"{route}\"}} 1")),
+            metrics.clone(),
+        )
     });
-    println!("401, 413 and 429 of a real server: {LINES} lines are there once, the too large one is a dead letter");
+    println!(
+        "401, 413 and 429 of a real server: {LINES} lines are there once, the too large one is a dead letter"
+    );
 }
 
 /// The server of the Go library that Beats and Logstash are tested with.
@@ -295,8 +314,9 @@ fn lumberjack_loses_nothing_with_a_real_server() {
         let missing: Vec<_> = (1..=LINES).filter(|n| !there.contains(n)).take(5).collect();
         ensure(missing.is_empty(), format!("{} are there; the first missing: {missing:?}", there.len()))
     });
-    let first: Value = serde_json::from_str(std::fs::read_to_string(&out).expect("lines").lines().next().expect("one"))
-        .expect("JSON");
+    let first: Value =
+        serde_json::from_str(std::fs::read_to_string(&out).expect("lines").lines().next().expect("one"))
+            .expect("JSON");
     assert_eq!((&first["program"], &first["severity_label"]), (&json!("w"), &json!("Informational")));
     running.kill().expect("it runs");
     running.wait().expect("it ends");

@@ -26,7 +26,9 @@ pub(super) fn parse_bytes(flag: &str, text: &str) -> Result<u64, ConfigError> {
         .ok()
         .zip(factor)
         .and_then(|(number, factor): (u64, u64)| number.checked_mul(factor))
-        .ok_or_else(|| ConfigError::new(flag, text, "is not a number of bytes", "give for example 512MiB or 1GiB"))
+        .ok_or_else(|| {
+            ConfigError::new(flag, text, "is not a number of bytes", "give for example 512MiB or 1GiB")
+        })
 }
 
 #[cfg(test)]
@@ -36,7 +38,9 @@ mod tests {
 
     #[test]
     fn units_are_understood() {
-        for (text, bytes) in [("0", 0), ("10", 10), ("1GiB", 1 << 30), ("2 MiB", 2 << 20), ("5MB", 5_000_000), ("1g", 1 << 30)] {
+        for (text, bytes) in
+            [("0", 0), ("10", 10), ("1GiB", 1 << 30), ("2 MiB", 2 << 20), ("5MB", 5_000_000), ("1g", 1 << 30)]
+        {
             assert_eq!(parse_bytes("--x", text).unwrap(), bytes, "{text}");
         }
         for text in ["", "GiB", "-1", "1.5GiB", "1TiB", "99999999999GiB"] {

@@ -70,7 +70,13 @@ struct Node {
 impl Node {
     fn new() -> Self {
         let inventory = Inventory { listed: true, ..Inventory::default() };
-        Self { root: FakeRoot::new(), registry: Mutex::default(), spool_bytes: 1 << 30, kept_files: None, inventory: watch::channel(Arc::new(inventory)).0 }
+        Self {
+            root: FakeRoot::new(),
+            registry: Mutex::default(),
+            spool_bytes: 1 << 30,
+            kept_files: None,
+            inventory: watch::channel(Arc::new(inventory)).0,
+        }
     }
 
     fn log(&self, id: &str) -> PathBuf {
@@ -430,7 +436,9 @@ async fn a_full_spool_drops_the_oldest_and_counts_them() {
     assert!(arrived.is_sorted() && arrived.last() == Some(&400), "the newest is never dropped: {arrived:?}");
     let mut text = String::new();
     agent_core::prometheus::encoding::text::encode(&mut text, &node.registry.lock().unwrap()).unwrap();
-    let dropped = text.lines().find_map(|line| line.strip_prefix("log_router_dropped_total{route=\"r\",reason=\"spool_full\"} "));
+    let dropped = text
+        .lines()
+        .find_map(|line| line.strip_prefix("log_router_dropped_total{route=\"r\",reason=\"spool_full\"} "));
     let dropped: usize = dropped.unwrap_or_else(|| panic!("{text}")).parse().unwrap();
     assert!(dropped > 0);
     assert_eq!(arrived.len() + dropped, 401, "each line arrives or is counted");

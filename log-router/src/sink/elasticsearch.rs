@@ -163,13 +163,7 @@ impl ElasticsearchSink {
         }
     }
 
-    fn too_large(
-        &mut self,
-        lines: Vec<Place>,
-        batch: &Batch,
-        link: &mut Link,
-        again: &mut Vec<Vec<Place>>,
-    ) {
+    fn too_large(&mut self, lines: Vec<Place>, batch: &Batch, link: &mut Link, again: &mut Vec<Vec<Place>>) {
         link.metrics().error("too_large");
         if lines.len() < 2 {
             return self.reject(&lines, "the request is too large for the server", batch, link);
@@ -219,14 +213,19 @@ impl ElasticsearchSink {
     async fn compare(&mut self, taken: Vec<(Place, String)>, batch: &Batch, link: &Link) -> Vec<Place> {
         let mut again = Vec::new();
         for some in taken.chunks(GET_AT_ONCE) {
-            let question: Vec<Value> = some.iter().map(|(place, index)| self.question(place, index, batch)).collect();
-            let answer = self.target.client.get_many(json!({"docs": question}).to_string().into_bytes()).await;
+            let question: Vec<Value> =
+                some.iter().map(|(place, index)| self.question(place, index, batch)).collect();
+            let answer =
+                self.target.client.get_many(json!({"docs": question}).to_string().into_bytes()).await;
             let messages = match answer {
                 Ok(answer) if answer.is_success() => answer::read_messages(&answer),
                 // Nobody may read here: what is known of an ID is that it follows from the line.
                 Ok(answer) if matches!(answer.status, 401 | 403) => {
                     if !std::mem::replace(&mut self.unchecked_told, true) {
-                        warn!(problem = answer.told(), "documents cannot be compared; a line whose ID is known counts as sent before");
+                        warn!(
+                            problem = answer.told(),
+                            "documents cannot be compared; a line whose ID is known counts as sent before"
+                        );
                     }
                     link.metrics().duplicates.inc_by(some.len() as u64);
                     continue;

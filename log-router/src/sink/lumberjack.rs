@@ -152,7 +152,8 @@ impl Window {
 
     /// The window frame and the compressed frames.
     fn finish(self) -> io::Result<Vec<u8>> {
-        let mut encoder = ZlibEncoder::new(Vec::with_capacity(self.frames.len() / 8 + 1024), Compression::fast());
+        let mut encoder =
+            ZlibEncoder::new(Vec::with_capacity(self.frames.len() / 8 + 1024), Compression::fast());
         encoder.write_all(&self.frames)?;
         let compressed = encoder.finish()?;
         let mut bytes = vec![VERSION, b'W'];
@@ -185,7 +186,8 @@ mod tests {
     use crate::record::Stream;
 
     fn batch(lines: u32) -> Batch {
-        let container = Arc::new(Container { name: "c".to_owned(), hostname: "h".to_owned(), ..Container::default() });
+        let container =
+            Arc::new(Container { name: "c".to_owned(), hostname: "h".to_owned(), ..Container::default() });
         let mut batch = Batch::default();
         for number in 0..lines {
             batch.push(&container, Stream::Stdout, i64::from(number), 0, number.to_string().as_bytes());

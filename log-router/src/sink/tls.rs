@@ -44,7 +44,12 @@ impl Tls {
         for path in environment.get(CA_CERTS).unwrap_or_default().split(',').filter(|path| !path.is_empty()) {
             for certificate in errors.take(certificates(CA_CERTS, path)).unwrap_or_default() {
                 if let Err(error) = roots.add(certificate) {
-                    errors.push(ConfigError::new(CA_CERTS, path, format!("holds a bad certificate ({error})"), PEM_EXPECTED));
+                    errors.push(ConfigError::new(
+                        CA_CERTS,
+                        path,
+                        format!("holds a bad certificate ({error})"),
+                        PEM_EXPECTED,
+                    ));
                 }
             }
         }
@@ -53,7 +58,12 @@ impl Tls {
         let builder = match builder {
             Ok(builder) => builder.with_root_certificates(roots),
             Err(error) => {
-                errors.push(ConfigError::new("TLS", error.to_string(), "is what the TLS library says", "report it"));
+                errors.push(ConfigError::new(
+                    "TLS",
+                    error.to_string(),
+                    "is what the TLS library says",
+                    "report it",
+                ));
                 return errors.finish(None);
             }
         };
@@ -64,7 +74,12 @@ impl Tls {
                 let private = errors.take(private_key(key));
                 chain.zip(private).and_then(|(chain, private)| {
                     errors.take(builder.with_client_auth_cert(chain, private).map_err(|error| {
-                        ConfigError::new(CLIENT_KEY, key, format!("cannot be used ({error})"), "give the key of the certificate")
+                        ConfigError::new(
+                            CLIENT_KEY,
+                            key,
+                            format!("cannot be used ({error})"),
+                            "give the key of the certificate",
+                        )
                     }))
                 })
             }
@@ -115,11 +130,17 @@ mod tests {
         let empty = root.file("empty.pem", "nothing").display().to_string();
         let tls = |pairs: &[(&str, &str)]| Tls::from_environment(&pairs.iter().copied().collect());
         tls(&[]).unwrap();
-        let text = tls(&[(CA_CERTS, &format!("/nowhere.pem,{empty}")), (CLIENT_CERT, &empty), (CLIENT_KEY, &empty)])
-            .unwrap_err()
-            .to_string();
+        let text =
+            tls(&[(CA_CERTS, &format!("/nowhere.pem,{empty}")), (CLIENT_CERT, &empty), (CLIENT_KEY, &empty)])
+                .unwrap_err()
+                .to_string();
         assert_eq!(text.lines().count(), 4, "{text}");
-        assert!(text.contains("/nowhere.pem") && text.contains("holds no certificate") && text.contains("holds no private key"), "{text}");
+        assert!(
+            text.contains("/nowhere.pem")
+                && text.contains("holds no certificate")
+                && text.contains("holds no private key"),
+            "{text}"
+        );
         let text = tls(&[(CLIENT_KEY, &empty)]).unwrap_err().to_string();
         assert!(text.contains("give both"), "{text}");
     }

@@ -151,7 +151,8 @@ mod tests {
         write(&batch, &mut bytes);
         let back = read(&bytes).unwrap();
         let lines = |batch: &Batch| -> Vec<_> {
-            let line = |l: Line<'_>| (Container::clone(l.container), l.stream, l.time, l.ordinal, l.text.to_vec());
+            let line =
+                |l: Line<'_>| (Container::clone(l.container), l.stream, l.time, l.ordinal, l.text.to_vec());
             batch.lines().map(line).collect()
         };
         assert_eq!(lines(&back), lines(&batch));

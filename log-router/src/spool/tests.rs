@@ -9,7 +9,8 @@ use crate::container::Container;
 use crate::record::Stream;
 
 fn batch(id: &str, time: i64, text: &[u8]) -> Batch {
-    let container = Arc::new(Container { id: id.to_owned(), name: format!("name-{id}"), ..Container::default() });
+    let container =
+        Arc::new(Container { id: id.to_owned(), name: format!("name-{id}"), ..Container::default() });
     let mut batch = Batch::default();
     batch.push(&container, Stream::Stdout, time, 0, text);
     batch.mark_at(id, Position { time, ..Position::default() });

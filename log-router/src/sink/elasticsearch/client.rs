@@ -8,17 +8,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use elasticsearch::auth::Credentials;
 use elasticsearch::cert::{Certificate, CertificateValidation};
-use elasticsearch::http::headers::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
-use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
 pub(super) use elasticsearch::http::Method;
 use elasticsearch::http::Url;
+use elasticsearch::http::headers::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
 
 use super::Login;
 
 /// A bulk that takes longer is sent again; IDs keep it from being stored twice.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Of the answer only what decides over each line.
-const BULK_PATH: &str = "/_bulk?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.index";
+const BULK_PATH: &str =
+    "/_bulk?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.index";
 const GET_PATH: &str = "/_mget?filter_path=docs.found,docs._source.message,docs.error.type";
 
 /// A cluster by some of its nodes.
@@ -78,7 +79,12 @@ impl Client {
     }
 
     /// Any other request, with a JSON body or none.
-    pub(super) async fn call(&self, method: Method, path: &str, body: Option<String>) -> Result<Answer, String> {
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<Answer, String> {
         self.send(method, path, HeaderMap::new(), body.map(Bytes::from)).await
     }
 

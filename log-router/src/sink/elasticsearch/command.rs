@@ -49,7 +49,9 @@ async fn all(config: &Config, task: Task) -> (String, bool) {
     let protocols = [("elasticsearch", "http"), ("elasticsearch+tls", "https")];
     let mut count = 0;
     for (route, _) in &config.routes {
-        let Some((_, protocol)) = protocols.iter().find(|(name, _)| *name == route.scheme.name) else { continue };
+        let Some((_, protocol)) = protocols.iter().find(|(name, _)| *name == route.scheme.name) else {
+            continue;
+        };
         count += 1;
         match Target::new(protocol, route, &config.sinks.elasticsearch) {
             Ok(target) => good &= one(config, route, &target, task, &mut text).await,

@@ -43,7 +43,9 @@ impl DeadLetters {
         let result = self.path.as_deref().map_or(Ok(()), |path| append(path, line, reason, events));
         let kept = result.is_ok() && self.path.is_some();
         // Told once, and once more when the file takes no more.
-        if std::mem::replace(&mut self.told, true) && (result.is_ok() || std::mem::replace(&mut self.told_failure, true)) {
+        if std::mem::replace(&mut self.told, true)
+            && (result.is_ok() || std::mem::replace(&mut self.told_failure, true))
+        {
             return kept;
         }
         let file = self.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();

@@ -109,7 +109,8 @@ pub(super) fn render(container: &Container, node: Option<&str>, namespace: &str)
         task: Named::new(container.label(TASK_ID_LABEL), label_of(container, &TASK_LABELS)),
         node: Named::new(container.label(NODE_ID_LABEL), node),
     };
-    let in_swarm = swarm.stack.is_some() || swarm.service.is_some() || swarm.task.is_some() || swarm.node.is_some();
+    let in_swarm =
+        swarm.stack.is_some() || swarm.service.is_some() || swarm.task.is_some() || swarm.node.is_some();
     let fields = ByContainer {
         program: &container.name,
         logsource: &logsource,
@@ -147,8 +148,11 @@ pub(super) fn write(line: &Line<'_>, message: &str, out: &mut Vec<u8>) {
     }
     write_key("stream", out);
     write_json(line.stream.name(), out);
-    let numbers =
-        [("priority", priority.value()), ("severity", priority.severity()), ("facility", priority.facility())];
+    let numbers = [
+        ("priority", priority.value()),
+        ("severity", priority.severity()),
+        ("facility", priority.facility()),
+    ];
     for (name, value) in numbers {
         write_key(name, out);
         Events::write_number(value, out);

@@ -139,11 +139,9 @@ fn write_book(line: &Line<'_>, out: &mut Vec<u8>) {
         time.write_rfc3339(9, out);
     }
     out.push(b'"');
-    for (name, value) in [
-        ("priority", priority.value()),
-        ("severity", priority.severity()),
-        ("facility", priority.facility()),
-    ] {
+    for (name, value) in
+        [("priority", priority.value()), ("severity", priority.severity()), ("facility", priority.facility())]
+    {
         write_key(name, out);
         out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
@@ -202,9 +200,10 @@ pub(super) fn write_id(line: &Line<'_>, attempt: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(line.ordinal).as_bytes());
     if attempt > 0 {
         // By the text, so that it is the same when the line is sent again.
-        let hash = line.text.chunks(Fingerprint::LONGEST).fold(0_u64, |hash, part| {
-            hash.rotate_left(5) ^ Fingerprint::of(part).hash
-        });
+        let hash = line
+            .text
+            .chunks(Fingerprint::LONGEST)
+            .fold(0_u64, |hash, part| hash.rotate_left(5) ^ Fingerprint::of(part).hash);
         out.extend_from_slice(format!("-{attempt}-{hash:016x}").as_bytes());
     }
 }

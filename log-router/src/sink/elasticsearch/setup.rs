@@ -49,7 +49,9 @@ pub(super) async fn set_up(target: &Target, retention_seconds: u64) -> Vec<Step>
     if has_policy && !open_search {
         template["template"]["settings"]["index"]["lifecycle"] = json!({"name": policy});
     }
-    steps.push(put(target, format!("index template {name}"), &format!("/_index_template/{name}"), &template).await);
+    steps.push(
+        put(target, format!("index template {name}"), &format!("/_index_template/{name}"), &template).await,
+    );
     let (path, role) = if open_search {
         (format!("/_plugins/_security/api/roles/{ROLE}"), open_search_role())
     } else {
@@ -86,7 +88,9 @@ async fn put_ism(target: &Target, policy: &str, retention_seconds: u64) -> Step 
     let age = format!("{}m", (retention_seconds / 60).max(1));
     let rollover = match target.mode {
         Mode::Book => json!([]),
-        Mode::DataStream { .. } => json!([{"rollover": {"min_index_age": "1d", "min_primary_shard_size": "50gb"}}]),
+        Mode::DataStream { .. } => {
+            json!([{"rollover": {"min_index_age": "1d", "min_primary_shard_size": "50gb"}}])
+        }
     };
     let patterns = match target.mode {
         Mode::Book => PATTERNS[0],
@@ -144,9 +148,16 @@ async fn put(target: &Target, what: String, path: &str, body: &Value) -> Step {
 fn is_absent(answer: &Answer) -> bool {
     let text = String::from_utf8_lossy(&answer.body);
     matches!(answer.status, 400 | 404 | 405 | 500)
-        && ["no handler found", "Incorrect HTTP method", "ecurity must be explicitly enabled", "security_disabled", "ecurity is not enabled", "ecurity is disabled"]
-            .iter()
-            .any(|known| text.contains(known))
+        && [
+            "no handler found",
+            "Incorrect HTTP method",
+            "ecurity must be explicitly enabled",
+            "security_disabled",
+            "ecurity is not enabled",
+            "ecurity is disabled",
+        ]
+        .iter()
+        .any(|known| text.contains(known))
 }
 
 fn failed(what: &str, problem: String) -> Step {

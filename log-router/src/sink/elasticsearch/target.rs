@@ -57,23 +57,33 @@ pub(super) struct Target {
 impl Target {
     /// Reads a route; does no IO.
     pub(super) fn new(protocol: &str, route: &Route, settings: &Settings) -> Result<Self, ConfigError> {
-        let wrong = |problem: String, expected: &str| {
-            ConfigError::new("route", route.to_string(), problem, expected)
-        };
+        let wrong =
+            |problem: String, expected: &str| ConfigError::new("route", route.to_string(), problem, expected);
         let mode = match (route.option("mode"), route.option("namespace")) {
             (None | Some("book"), None) => Mode::Book,
             (Some("data-stream"), namespace) => {
                 let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
-                if namespace.is_empty() || !namespace.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.')) {
-                    return Err(wrong("has a bad namespace".to_owned(), "give small letters, digits, _ and ."));
+                if namespace.is_empty()
+                    || !namespace.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.'))
+                {
+                    return Err(wrong(
+                        "has a bad namespace".to_owned(),
+                        "give small letters, digits, _ and .",
+                    ));
                 }
                 Mode::DataStream { namespace: namespace.to_owned() }
             }
             (None | Some("book"), Some(_)) => {
-                return Err(wrong("has a namespace, which needs mode=data-stream".to_owned(), "give both or none"));
+                return Err(wrong(
+                    "has a namespace, which needs mode=data-stream".to_owned(),
+                    "give both or none",
+                ));
             }
             (Some(other), _) => {
-                return Err(wrong(format!("has an unknown mode {other}"), "give mode=book (the default) or mode=data-stream"));
+                return Err(wrong(
+                    format!("has an unknown mode {other}"),
+                    "give mode=book (the default) or mode=data-stream",
+                ));
             }
         };
         let host = if route.host.contains(':') { format!("[{}]", route.host) } else { route.host.clone() };

@@ -228,14 +228,18 @@ async fn an_id_that_another_line_took_costs_no_line() {
     .await;
     let (metrics, _) = deliver(&server, &["known", "other"]).await;
     assert_eq!(server.bulks(), [vec!["known", "other"], vec!["other"]]);
-    for line in ["log_router_duplicates_total{route=\"r\"} 1", "log_router_id_collisions_total{route=\"r\"} 1"] {
+    for line in
+        ["log_router_duplicates_total{route=\"r\"} 1", "log_router_id_collisions_total{route=\"r\"} 1"]
+    {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }
 }
 
 #[tokio::test]
 async fn an_unreadable_answer_halves_the_request() {
-    let server = Server::start(|number, _| (200, if number == 0 { json!("what") } else { json!({"errors": false}) })).await;
+    let server =
+        Server::start(|number, _| (200, if number == 0 { json!("what") } else { json!({"errors": false}) }))
+            .await;
     deliver(&server, &["a", "b", "c", "d", "e"]).await;
     assert_eq!(server.bulks(), [vec!["a", "b", "c", "d", "e"], vec!["a", "b", "c"], vec!["d", "e"]]);
 }
@@ -266,7 +270,8 @@ async fn dead_letters_are_sent_again_and_what_is_refused_stays() {
     .await;
     let folder = FakeRoot::new();
     let letter = |text: &str| json!({"reason": "r", "index": "i", "id": text, "document": {"message": text}});
-    let file = folder.file("k.dead-letters.ndjson", format!("{}\n{}\n{{\"torn", letter("mended"), letter("bad")));
+    let file =
+        folder.file("k.dead-letters.ndjson", format!("{}\n{}\n{{\"torn", letter("mended"), letter("bad")));
     let route = Route::parse("test", &format!("elasticsearch://127.0.0.1:{}", server.port)).unwrap();
     let target = Target::new("http", &route, &Settings::default()).unwrap();
     let report = replay::replay(&target, &folder.path().join("k")).await.unwrap();

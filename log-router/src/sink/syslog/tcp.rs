@@ -59,7 +59,7 @@ impl TcpSink {
             }
             while self.window.unwritten().is_some() {
                 let written = self.write_some().await;
-            self.tell(written, link).await;
+                self.tell(written, link).await;
             }
         }
     }
@@ -95,7 +95,8 @@ impl TcpSink {
     async fn check_peer(&mut self) {
         let Some(connection) = &mut self.connection else { return };
         let peer = connection.peer();
-        let peer = if peer == Peer::Open && connection.has_moved(&self.address).await { Peer::Closed } else { peer };
+        let peer =
+            if peer == Peer::Open && connection.has_moved(&self.address).await { Peer::Closed } else { peer };
         self.act_on(peer);
     }
 

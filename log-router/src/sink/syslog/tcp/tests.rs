@@ -87,7 +87,8 @@ async fn resets_lose_nothing() {
             sender.send(numbers(&bytes)).await.unwrap();
         }
     });
-    let mut sink = TcpSink::new(to("localhost".to_owned(), port), header(), Framing::Traditional, RESEND_BYTES);
+    let mut sink =
+        TcpSink::new(to("localhost".to_owned(), port), header(), Framing::Traditional, RESEND_BYTES);
     let mut link = link();
     let sending = tokio::spawn(async move {
         for start in (0..LINES).step_by(1000) {
@@ -115,7 +116,12 @@ async fn a_late_receiver_gets_everything() {
     let address = reserved.local_addr().unwrap();
     drop(reserved);
     let delivery = tokio::spawn(async move {
-        let mut sink = TcpSink::new(to("127.0.0.1".to_owned(), address.port()), header(), Framing::Traditional, RESEND_BYTES);
+        let mut sink = TcpSink::new(
+            to("127.0.0.1".to_owned(), address.port()),
+            header(),
+            Framing::Traditional,
+            RESEND_BYTES,
+        );
         sink.deliver(&batch(0..10), &mut link()).await;
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
