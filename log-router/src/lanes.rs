@@ -161,8 +161,7 @@ impl Lanes {
         let elsewhere = self.elsewhere();
         let loss = spool.shrink(held, |at| elsewhere.contains(&at));
         self.report(&loss, "spool_full");
-        let lost = loss.marks.iter().filter(|(id, _)| !self.is_handed_over(id));
-        self.positions.commit_marks(lost);
+        self.positions.commit_marks(loss.marks.iter().filter(|(id, _)| !self.is_handed_over(id)));
         self.after(spool);
         drop(guard);
         self.ready.notify_one();
@@ -221,7 +220,7 @@ impl Lanes {
     pub async fn next(self: &Arc<Self>) -> Option<Parcel> {
         loop {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-            if turn % 2 == 0
+            if turn.is_multiple_of(2)
                 && let Some(parcel) = self.next_direct()
             {
                 return Some(parcel);

@@ -244,12 +244,13 @@ impl Spool {
                 if elsewhere(entry.at) {
                     continue;
                 }
-                let head = file.as_ref().ok().and_then(|file| match segment::read(file, entry.at.offset) {
-                    Ok(Read::Entry { bytes, .. }) => entry::read_head(&bytes),
-                    _ => None,
-                });
-                match head {
-                    Some(head) => loss.add(head),
+                let summary =
+                    file.as_ref().ok().and_then(|file| match segment::read(file, entry.at.offset) {
+                        Ok(Read::Entry { bytes, .. }) => entry::read_head(&bytes),
+                        _ => None,
+                    });
+                match summary {
+                    Some(summary) => loss.add(summary),
                     None => loss.damaged = true,
                 }
             }

@@ -67,6 +67,7 @@ fn build(protocol: &str, route: &Route, settings: &super::Settings) -> Built {
         target,
         dead_letters: DeadLetters::new(settings.dead_letters.as_ref().map(|folder| folder.join(route.key()))),
         bulk_bytes: BULK_BYTES,
+        most_bytes: BULK_BYTES,
         set_up: false,
         unchecked_told: false,
     }))
@@ -89,8 +90,10 @@ struct ElasticsearchSink {
     target: Target,
     events: Events,
     dead_letters: DeadLetters,
-    /// What this server takes at once, as far as it told us.
+    /// What this server takes at once now, as far as it told us.
     bulk_bytes: usize,
+    /// And at most.
+    most_bytes: usize,
     /// The template is there.
     set_up: bool,
     /// It was told that documents cannot be compared.
@@ -137,18 +140,27 @@ impl ElasticsearchSink {
             Ok(answer) => answer,
             Err(problem) => {
                 // It may have come all the same.
-                lines.iter_mut().for_each(|place| place.sent = true);
+                mark_sent(&mut lines);
                 again.push(lines);
                 return link.failed("transport", &problem).await;
             }
         };
         match (answer.status, answer::read(&answer, lines.len())) {
             (413, _) => self.too_large(lines, batch, link, again),
-            (200..=299, Ok(outcomes)) => self.sort(&lines, outcomes, batch, link, again).await,
+            (200..=299, Ok(outcomes)) => {
+                self.bulk_bytes = (self.bulk_bytes + self.bulk_bytes / 8).min(self.most_bytes);
+                self.sort(&lines, outcomes, batch, link, again).await;
+            }
             (200..=299, Err(problem)) => {
-                lines.iter_mut().for_each(|place| place.sent = true);
+                mark_sent(&mut lines);
                 halve(lines, again);
                 link.failed("answer", &problem).await;
+            }
+            // What is too much at once for a busy server comes in smaller parts, down to single lines.
+            (429, _) => {
+                self.bulk_bytes = (self.bulk_bytes / 2).max(LEAST_BULK_BYTES);
+                halve(lines, again);
+                link.failed("too_many_requests", &answer.told()).await;
             }
             // One line that the server cannot read must not keep the others.
             (400, _) => {
@@ -156,7 +168,9 @@ impl ElasticsearchSink {
                 link.failed("refused", &answer.told()).await;
             }
             (status, _) => {
-                lines.iter_mut().for_each(|place| place.sent |= status >= 500);
+                if status >= 500 {
+                    mark_sent(&mut lines);
+                }
                 again.push(lines);
                 link.failed(answer::kind(status), &answer.told()).await;
             }
@@ -169,6 +183,7 @@ impl ElasticsearchSink {
             return self.reject(&lines, "the request is too large for the server", batch, link);
         }
         self.bulk_bytes = (self.bulk_bytes / 2).max(LEAST_BULK_BYTES);
+        self.most_bytes = self.bulk_bytes;
         halve(lines, again);
     }
 
@@ -274,7 +289,7 @@ impl ElasticsearchSink {
         let mut document = Vec::new();
         self.events.write_document(&batch.get(place.index)?, &mut document);
         let document: Value = serde_json::from_slice(&document).ok()?;
-        document["message"].as_str().map(str::to_owned)
+        document.get("message")?.as_str().map(str::to_owned)
     }
 
     /// Lines that can never be stored.
@@ -302,6 +317,13 @@ impl ElasticsearchSink {
                 Err(problem) => link.failed("transport", &problem).await,
             }
         }
+    }
+}
+
+/// They may have come although nobody said so.
+fn mark_sent(lines: &mut [Place]) {
+    for place in lines {
+        place.sent = true;
     }
 }
 

@@ -27,11 +27,13 @@ const LINGER: Duration = Duration::from_millis(200);
 const VERSION: u8 = b'2';
 
 /// `lumberjack://`.
+#[expect(clippy::unnecessary_wraps, reason = "other outputs may be refused")]
 pub(super) fn plain(route: &Route, settings: &super::Settings) -> Built {
     Ok(build(route, settings, None))
 }
 
 /// `lumberjack+tls://`.
+#[expect(clippy::unnecessary_wraps, reason = "other outputs may be refused")]
 pub(super) fn tls(route: &Route, settings: &super::Settings) -> Built {
     Ok(build(route, settings, Some(settings.tls.clone())))
 }
@@ -209,13 +211,13 @@ mod tests {
         let mut numbers = Vec::new();
         while !rest.is_empty() {
             let number = |at: usize| u32::from_be_bytes(rest[at..at + 4].try_into().unwrap());
-            assert_eq!((&rest[..2], number(2)), (&b"2J"[..], numbers.len() as u32 + 1));
-            let length = number(6) as usize;
-            let event: serde_json::Value = serde_json::from_slice(&rest[10..10 + length]).unwrap();
+            assert_eq!((&rest[..2], number(2)), (&b"2J"[..], 1 + u32::try_from(numbers.len()).unwrap()));
+            let size = number(6) as usize;
+            let event: serde_json::Value = serde_json::from_slice(&rest[10..10 + size]).unwrap();
             numbers.push(event["message"].as_str().unwrap().parse().unwrap());
-            rest = &rest[10 + length..];
+            rest = &rest[10 + size..];
         }
-        assert_eq!(numbers.len() as u32, count);
+        assert_eq!(numbers.len(), count as usize);
         numbers
     }
 
@@ -224,7 +226,7 @@ mod tests {
     async fn what_is_not_acknowledged_is_sent_again() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let receiver = tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let mut received = Vec::new();
             let (mut stream, _) = listener.accept().await.unwrap();
             received.push(receive(&mut stream).await);
@@ -236,7 +238,7 @@ mod tests {
             let (mut stream, _) = listener.accept().await.unwrap();
             for _ in 0..2 {
                 received.push(receive(&mut stream).await);
-                let count = received.last().unwrap().len() as u32;
+                let count = u32::try_from(received.last().unwrap().len()).unwrap();
                 stream.write_all(&[&b"2A"[..], &count.to_be_bytes()].concat()).await.unwrap();
             }
             received
@@ -246,7 +248,7 @@ mod tests {
         let mut sink = LumberjackSink { address, events, connection: None };
         let metrics = Metrics::register(&mut Registry::default()).route("r");
         sink.deliver(&batch(3000), &mut Link::new("r".to_owned(), metrics)).await;
-        let received = receiver.await.unwrap();
+        let received = task.await.unwrap();
         assert_eq!(received[0], (0..2048).collect::<Vec<_>>());
         assert_eq!(received[1], (5..2053).collect::<Vec<_>>(), "from the first that was not acknowledged");
         assert_eq!(received[2], (2053..3000).collect::<Vec<_>>());

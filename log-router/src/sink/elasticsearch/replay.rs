@@ -75,24 +75,20 @@ async fn send(target: &Target, letters: &mut Vec<Vec<u8>>, report: &mut Report) 
     let mut sent = Vec::new();
     let mut left = Vec::new();
     for letter in std::mem::take(letters) {
-        match serde_json::from_slice::<Letter<'_>>(&letter) {
-            Ok(parsed) => {
-                let action = serde_json::json!({"create": {"_index": parsed.index, "_id": parsed.id}});
-                body.extend_from_slice(format!("{action}\n{}\n", parsed.document).as_bytes());
-                sent.push(letter);
-            }
+        if let Ok(parsed) = serde_json::from_slice::<Letter<'_>>(&letter) {
+            let action = serde_json::json!({"create": {"_index": parsed.index, "_id": parsed.id}});
+            body.extend_from_slice(format!("{action}\n{}\n", parsed.document).as_bytes());
+            sent.push(letter);
+        } else {
             // Cut off by a crash, or not ours: nothing that could be sent.
-            Err(_) => {
-                report.refused += 1;
-                left.push(letter);
-            }
+            report.refused += 1;
+            left.push(letter);
         }
     }
     if !sent.is_empty() {
         let answer = target.client.bulk(gzip(&body)).await;
-        let outcomes = answer.and_then(|answer| match answer.is_success() {
-            true => answer::read(&answer, sent.len()),
-            false => Err(answer.told()),
+        let outcomes = answer.and_then(|answer| {
+            if answer.is_success() { answer::read(&answer, sent.len()) } else { Err(answer.told()) }
         });
         match outcomes {
             Ok(outcomes) => {

@@ -30,7 +30,7 @@ pub(super) async fn set_up(target: &Target, retention_seconds: u64) -> Vec<Step>
         Err(problem) => return vec![failed("server", problem)],
     };
     let body: Value = serde_json::from_slice(&server.body).unwrap_or_default();
-    let open_search = body["version"]["distribution"] == "opensearch";
+    let open_search = body.pointer("/version/distribution").is_some_and(|name| name == "opensearch");
     let mut steps = Vec::new();
     let policy = policy_name(&target.mode);
     let mut has_policy = false;
@@ -46,8 +46,9 @@ pub(super) async fn set_up(target: &Target, retention_seconds: u64) -> Vec<Step>
     }
     let (name, template) = target.template();
     let mut template: Value = serde_json::from_str(template).unwrap_or_default();
-    if has_policy && !open_search {
-        template["template"]["settings"]["index"]["lifecycle"] = json!({"name": policy});
+    let settings = template.pointer_mut("/template/settings/index").and_then(Value::as_object_mut);
+    if let Some(settings) = settings.filter(|_| has_policy && !open_search) {
+        settings.insert("lifecycle".to_owned(), json!({"name": policy}));
     }
     steps.push(
         put(target, format!("index template {name}"), &format!("/_index_template/{name}"), &template).await,
@@ -109,9 +110,13 @@ async fn put_ism(target: &Target, policy: &str, retention_seconds: u64) -> Step 
     let known = target.client.call(Method::Get, &path, None).await.ok().filter(Answer::is_success);
     let known: Option<Value> = known.and_then(|answer| serde_json::from_slice(&answer.body).ok());
     let version = known.map_or_else(String::new, |known| {
-        format!("?if_seq_no={}&if_primary_term={}", known["_seq_no"], known["_primary_term"])
+        format!("?if_seq_no={}&if_primary_term={}", part(&known, "/_seq_no"), part(&known, "/_primary_term"))
     });
     put(target, what, &format!("{path}{version}"), &body).await
+}
+
+fn part<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
 }
 
 fn role() -> Value {

@@ -115,9 +115,10 @@ fn login(route: &Route, settings: &Settings) -> Login {
         (Some((name, password)), _, Some((_, from_file))) if password.is_empty() => {
             Login::User(name.clone(), from_file.clone())
         }
-        (Some((name, password)), ..) => Login::User(name.clone(), password.clone()),
         (None, Some(key), _) => Login::ApiKey(key.clone()),
-        (None, None, Some((name, password))) => Login::User(name.clone(), password.clone()),
+        (Some((name, password)), ..) | (None, None, Some((name, password))) => {
+            Login::User(name.clone(), password.clone())
+        }
         (None, None, None) => Login::None,
     }
 }
