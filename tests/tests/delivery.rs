@@ -301,7 +301,7 @@ fn lumberjack_loses_nothing_with_a_real_server() {
     let script = format!(
         "i=1; while [ $i -le {LINES} ]; do echo line $i; i=$((i+1)); [ $((i % 300)) = 0 ] && sleep 0.2; done; sleep 300"
     );
-    docker.busybox(&["--name", "w", "--network", "none"], &["sh", "-c", &script]);
+    docker.busybox(&["--name", "w1", "--network", "none"], &["sh", "-c", &script]);
     until(Duration::from_secs(60), "the first lines", || {
         ensure(numbers().len() > 300, format!("{} lines; {}", numbers().len(), router.log()))
     });
@@ -317,7 +317,7 @@ fn lumberjack_loses_nothing_with_a_real_server() {
     let first: Value =
         serde_json::from_str(std::fs::read_to_string(&out).expect("lines").lines().next().expect("one"))
             .expect("JSON");
-    assert_eq!((&first["program"], &first["severity_label"]), (&json!("w"), &json!("Informational")));
+    assert_eq!((&first["program"], &first["severity_label"]), (&json!("w1"), &json!("Informational")));
     running.kill().expect("it runs");
     running.wait().expect("it ends");
     println!("Lumberjack: receiver killed: {LINES} lines are there");
