@@ -13,7 +13,7 @@ step "format and lints"
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --all-features --locked -q -- -D warnings
 
-shellcheck -x deploy/*.sh deploy/lib/*.sh deploy/offline/*.sh tests/*.sh tests/bench/*.sh tests/vm/*.sh tests/lab/vm/*.sh .ci/run
+shellcheck -x deploy/*.sh deploy/lib/*.sh deploy/offline/*.sh tests/*.sh tests/bench/*.sh tests/vm/*.sh tests/lab/vm/*.sh tests/lab/search-engine/*.sh .ci/run
 
 step "unit and golden tests"
 cargo test --workspace --exclude e2e --all-features --locked -q

@@ -60,7 +60,7 @@ impl SearchEngine {
         // A disk that is nearly full is this machine's matter.
         arguments.push("cluster.routing.allocation.disk.threshold_enabled=false");
         arguments.extend(self.settings.iter().map(String::as_str));
-        self.script(&arguments);
+        attempt(&arguments).unwrap_or_else(|problem| panic!("{arguments:?}: {problem}"));
     }
 
     /// Ends it with SIGKILL: what it acknowledged is on its disk.
@@ -74,10 +74,6 @@ impl SearchEngine {
             let path = format!("/proc/{}", pid.trim());
             crate::wait::ensure(!Path::new(&path).exists(), "it runs")
         });
-    }
-
-    fn script(&self, arguments: &[&str]) {
-        attempt(arguments).unwrap_or_else(|problem| panic!("{arguments:?}: {problem}"));
     }
 
     /// Whether it knows users and API keys.

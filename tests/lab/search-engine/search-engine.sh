@@ -28,7 +28,7 @@ options() {
     case $1 in
       --name | --port | --data | --heap | --password)
         [ $# -gt 1 ] || die "$1 needs a value"
-        printf -v "$(tr a-z A-Z <<<"${1#--}")" %s "$2"; shift ;;
+        printf -v "$(tr '[:lower:]' '[:upper:]' <<<"${1#--}")" %s "$2"; shift ;;
       --elasticsearch | --elasticsearch8) ENGINE=elasticsearch8 ;;
       --elasticsearch9 | --opensearch) ENGINE=${1#--} ;;
       -*) usage >&2; die "unknown option $1" ;;
