@@ -23,6 +23,8 @@ tar:tar
 /bin/busybox:busybox-static
 javac:default-jdk-headless
 mvn:maven
+go:golang-go
+debootstrap:debootstrap
 "
 
 missing=()

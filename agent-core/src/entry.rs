@@ -60,7 +60,7 @@ pub trait Agent {
 /// Something an agent can do instead of working: its name comes first on the command line, then flags.
 #[derive(Debug)]
 pub struct Subcommand<C> {
-    /// The word on the command line.
+    /// The word on the command line, or several with spaces between them.
     pub name: &'static str,
     /// What it does, for `--help`: `` `agent name` `` is put before it.
     pub about: &'static str,
@@ -121,10 +121,11 @@ pub fn run<A: Agent>() -> ExitCode {
     if arguments.get(1).is_some_and(|a| a == "healthcheck") {
         return healthcheck::run(A::NAME, arguments.into_iter().skip(1), &A::defaults(&environment));
     }
-    let subcommand =
-        arguments.get(1).and_then(|word| A::subcommands().into_iter().find(|known| word == known.name));
+    let subcommand = A::subcommands()
+        .into_iter()
+        .find(|known| begins_with(arguments.get(1..).unwrap_or_default(), known.name));
     let Some(subcommand) = subcommand else { return run_agent::<A>(arguments, &environment) };
-    arguments.remove(1);
+    arguments.drain(1..=subcommand.name.split(' ').count());
     match subcommand.run {
         Run::Here(run) => configured::<A>(arguments, &environment, |config, context| run(config, &context)),
         Run::Agent(run) => run(arguments, &environment),
@@ -157,6 +158,14 @@ fn configured<A: Agent>(
             ExitCode::from(EXIT_USAGE)
         }
     }
+}
+
+/// Whether a command line begins with these words.
+fn begins_with(arguments: &[OsString], words: &str) -> bool {
+    words
+        .split(' ')
+        .enumerate()
+        .all(|(index, word)| arguments.get(index).is_some_and(|argument| argument == word))
 }
 
 enum Stop {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use agent_core::cli::CommonDefaults;
 use agent_core::collector::{CollectorSet, Entry};
 use agent_core::docker::watch;
-use agent_core::entry::{Agent, Context, Environment};
+use agent_core::entry::{Agent, Context, Environment, Subcommand};
 use agent_core::error::{ConfigErrors, RunError};
 use agent_core::server::{Route as Endpoint, reply};
 use agent_core::service::{Readiness, Service};
@@ -26,6 +26,8 @@ use crate::metrics::{Metrics, Routes};
 use crate::pipeline::Pipeline;
 use crate::position::store::{Positions, StateError, StateFolder};
 use crate::route::Route;
+use crate::sink::elasticsearch;
+use crate::spool::Spool;
 use crate::time;
 
 /// How long lines that are under way may still take after a stop; a Swarm kills after 10 s.
@@ -50,6 +52,10 @@ impl Agent for LogRouter {
             (None, None) => ("HTTP_BIND_ADDRESS", "80"),
         };
         CommonDefaults { listen: format!("{host}:{port}"), listen_origin, node_meta: false }
+    }
+
+    fn subcommands() -> Vec<Subcommand<Config>> {
+        vec![elasticsearch::SETUP, elasticsearch::REPLAY]
     }
 
     fn configure(
@@ -83,8 +89,9 @@ impl Agent for LogRouter {
             let metrics = metrics.route(&route.to_string());
             shown.push(metrics.clone());
             let positions = load_positions(state.as_ref(), &route)?;
+            let spool = open_spool(state.as_ref(), &route, config.spool_bytes, &positions)?;
             let readiness = readiness.clone();
-            let pipeline = Pipeline { route, sink, metrics, positions, readiness, not_before };
+            let pipeline = Pipeline { route, sink, metrics, positions, spool, readiness, not_before };
             pipelines.spawn(pipeline.run(containers.clone(), context.shutdown.clone(), give_up.clone()));
         }
         let service = Service {
@@ -124,6 +131,18 @@ fn load_positions(state: Option<&StateFolder>, route: &Route) -> Result<SharedPo
     Positions::load(file, &route.to_string())
         .map(SharedPositions::new)
         .map_err(|error: StateError| RunError::Other(error.to_string()))
+}
+
+fn open_spool(
+    state: Option<&StateFolder>,
+    route: &Route,
+    most_bytes: u64,
+    positions: &SharedPositions,
+) -> Result<Option<Spool>, RunError> {
+    let Some(folder) = state.filter(|_| most_bytes > 0) else { return Ok(None) };
+    Spool::open(&folder.file(&route.key(), "spool"), most_bytes, positions.spool())
+        .map(Some)
+        .map_err(|error| RunError::Other(error.to_string()))
 }
 
 fn watch_containers(

@@ -1,5 +1,6 @@
 //! The command line and the environment, and what they mean once checked.
 
+mod bytes;
 mod duration;
 
 use std::collections::HashSet;
@@ -14,9 +15,11 @@ use agent_core::error::{ConfigError, ConfigErrors};
 use agent_core::identity::{Identity, Places, SharedIdentity};
 use clap::Args;
 
+use self::bytes::parse_bytes;
 use self::duration::parse_duration;
 use crate::container::exclude::Exclusions;
 use crate::route::{Route, expand, split_list};
+use crate::sink::tls::Tls;
 use crate::sink::{self, Sink, elasticsearch, syslog};
 
 /// Flags of log-router.
@@ -51,6 +54,20 @@ pub struct RouterArgs {
     #[arg(long = "start.max-age", value_name = "DURATION", default_value = "24h")]
     pub start_max_age: String,
 
+    /// Most bytes of a route's spool on disk
+    #[arg(
+        long = "spool.max-bytes",
+        value_name = "BYTES",
+        default_value = "1GiB",
+        help = "Most bytes that each route keeps on disk while its sink takes nothing, for example 512MiB; what comes \
+                then pushes out the oldest; 0 keeps nothing"
+    )]
+    pub spool_max_bytes: String,
+
+    /// How many of the newest bytes are sent again after a TCP connection broke
+    #[arg(long = "tcp.resend-window", value_name = "BYTES", default_value = "1MiB")]
+    pub tcp_resend_window: String,
+
     /// User name for elasticsearch:// routes without one
     #[arg(long = "elasticsearch.username", value_name = "NAME")]
     pub elasticsearch_username: Option<String>,
@@ -58,6 +75,14 @@ pub struct RouterArgs {
     /// File that holds the password for elasticsearch:// routes
     #[arg(long = "elasticsearch.password-file", value_name = "FILE")]
     pub elasticsearch_password_file: Option<PathBuf>,
+
+    /// File that holds an API key for elasticsearch:// routes without a user: ID:KEY, or both in Base64
+    #[arg(long = "elasticsearch.api-key-file", value_name = "FILE")]
+    pub elasticsearch_api_key_file: Option<PathBuf>,
+
+    /// How old documents get before log-router setup has them deleted; 0 is for ever
+    #[arg(long = "elasticsearch.retention", value_name = "DURATION", default_value = "30d")]
+    pub elasticsearch_retention: String,
 
     /// PEM file of authorities to trust for elasticsearch+tls:// beside the public ones
     #[arg(long = "elasticsearch.ca-file", value_name = "FILE")]
@@ -69,10 +94,14 @@ pub struct RouterArgs {
 pub struct Config {
     /// Where lines go.
     pub routes: Vec<(Route, Box<dyn Sink>)>,
+    /// What is said to all sinks.
+    pub sinks: sink::Settings,
     /// Which engine.
     pub docker: DockerHost,
     /// Where positions are kept; `None` keeps none.
     pub state_path: Option<PathBuf>,
+    /// How much each route may keep on disk while its sink takes nothing; 0 is nothing.
+    pub spool_bytes: u64,
     /// Where to begin.
     pub start: Start,
     /// Labels of containers that are left alone.
@@ -111,11 +140,6 @@ pub const UNSUPPORTED_VARIABLES: &[&str] = &[
     "ALLOW_TTY",
     "BACKLOG",
     "INACTIVITY_TIMEOUT",
-    "LOGSPOUT_TLS_CA_CERTS",
-    "LOGSPOUT_TLS_CLIENT_CERT",
-    "LOGSPOUT_TLS_CLIENT_KEY",
-    "LOGSPOUT_TLS_DISABLE_SYSTEM_ROOTS",
-    "LOGSPOUT_TLS_HARDENING",
     "MULTILINE_ENABLE_DEFAULT",
     "MULTILINE_FLUSH_AFTER",
     "MULTILINE_MATCH",
@@ -140,24 +164,25 @@ impl RouterArgs {
         let state_path = Some(self.state_path.clone()).filter(|path| path != Path::new("none"));
         let docker = errors.take(DockerHost::choose(self.docker.as_deref(), environment));
         let start = self.start(&mut errors);
+        let spool_bytes = errors.take(parse_bytes("--spool.max-bytes", &self.spool_max_bytes));
         let syslog = syslog::Settings::from_environment(environment).map_err(|e| errors.extend(e)).ok();
         let elasticsearch = self.elasticsearch(&mut errors);
-        let settings = syslog.map(|syslog| sink::Settings {
+        let tls = Tls::from_environment(environment).map_err(|e| errors.extend(e)).ok();
+        let resend = errors.take(parse_bytes("--tcp.resend-window", &self.tcp_resend_window));
+        let sinks = syslog.zip(tls).zip(resend).map(|((syslog, tls), resend)| sink::Settings {
             syslog,
+            tls,
+            resend_bytes: usize::try_from(resend).unwrap_or(usize::MAX),
             elasticsearch,
             identity: identity.clone(),
             dead_letters: state_path.clone(),
         });
-        let routes = self.routes(environment, settings.as_ref(), &mut errors);
+        let routes = self.routes(environment, sinks.as_ref(), &mut errors);
         let exclusions = Exclusions::from_environment(environment);
-        let config = docker.zip(start).map(|(docker, start)| Config {
-            routes,
-            docker,
-            state_path,
-            start,
-            exclusions,
-            identity,
-        });
+        let config =
+            docker.zip(start).zip(spool_bytes).zip(sinks).map(|(((docker, start), spool_bytes), sinks)| {
+                Config { routes, sinks, docker, state_path, spool_bytes, start, exclusions, identity }
+            });
         errors.finish(config)
     }
 
@@ -182,10 +207,15 @@ impl RouterArgs {
                 )
             })
         };
-        let password = self.elasticsearch_password_file.as_deref().and_then(|path| {
-            let content = errors.take(read("--elasticsearch.password-file", path))?;
+        let mut line = |flag: &str, path: Option<&Path>| {
+            let content = errors.take(read(flag, path?))?;
             Some(String::from_utf8_lossy(&content).trim_end_matches(['\r', '\n']).to_owned())
-        });
+        };
+        let password = line("--elasticsearch.password-file", self.elasticsearch_password_file.as_deref());
+        let api_key = line("--elasticsearch.api-key-file", self.elasticsearch_api_key_file.as_deref());
+        let retention = errors
+            .take(parse_duration("--elasticsearch.retention", &self.elasticsearch_retention))
+            .unwrap_or_default();
         let authorities = self
             .elasticsearch_ca_file
             .as_deref()
@@ -196,7 +226,7 @@ impl RouterArgs {
             (None, Some(password)) => Some(("elastic".to_owned(), password)),
             (None, None) => None,
         };
-        elasticsearch::Settings { user, authorities }
+        elasticsearch::Settings { user, api_key, authorities, retention }
     }
 
     fn routes(

@@ -6,11 +6,13 @@ pub mod own;
 use std::collections::HashMap;
 
 use agent_core::docker::Container as Inspected;
+use serde::{Deserialize, Serialize};
 
 use crate::time::parse_rfc3339;
 
 /// A container as `docker inspect` showed it last.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Container {
     /// The full ID, 64 hexadecimal digits.
     pub id: String,
@@ -32,6 +34,8 @@ pub struct Container {
     pub driver: String,
     /// Where the engine says that the log file is; empty for drivers without one.
     pub log_path: String,
+    /// How many log files the engine keeps before it deletes one; `None` where it never rotates.
+    pub kept_files: Option<usize>,
     /// Labels, those of the Swarm among them.
     pub labels: HashMap<String, String>,
     /// Whether it asks to be left alone by `LOGSPOUT=ignore` in its environment.
@@ -43,7 +47,8 @@ impl Container {
     pub fn from_inspect(inspected: Inspected) -> Option<Self> {
         let config = inspected.config.unwrap_or_default();
         let state = inspected.state.unwrap_or_default();
-        let driver = inspected.host_config.and_then(|host| host.log_config).and_then(|log| log.typ);
+        let log = inspected.host_config.and_then(|host| host.log_config).unwrap_or_default();
+        let kept_files = log.config.as_ref().and_then(kept_files);
         Some(Self {
             id: inspected.id?,
             name: inspected.name.unwrap_or_default().trim_start_matches('/').to_owned(),
@@ -53,8 +58,9 @@ impl Container {
             terminal: config.tty.unwrap_or_default(),
             running: state.running.unwrap_or_default(),
             started: state.started_at.and_then(|time| parse_rfc3339(time.as_bytes())),
-            driver: driver.unwrap_or_default(),
+            driver: log.typ.unwrap_or_default(),
             log_path: inspected.log_path.unwrap_or_default(),
+            kept_files,
             labels: config.labels.unwrap_or_default(),
             ignore: config.env.unwrap_or_default().iter().any(|variable| asks_to_be_ignored(variable)),
         })
@@ -78,6 +84,12 @@ impl Container {
         }
         self
     }
+}
+
+/// json-file's `max-file` counts the newest file too, and means nothing without `max-size`.
+fn kept_files(options: &HashMap<String, String>) -> Option<usize> {
+    options.get("max-size").filter(|size| *size != "-1")?;
+    Some(options.get("max-file").and_then(|count| count.parse().ok()).unwrap_or(1))
 }
 
 /// logspout compares the value without regard to case.

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use agent_core::service::Readiness;
 use agent_core::shutdown::CancellationToken;
-use tokio::sync::mpsc;
 use tracing::{info, warn};
 
+use crate::lanes::Lanes;
 use crate::metrics::RouteMetrics;
 use crate::position::Position;
 use crate::position::store::{Positions, StateError};
 use crate::record::{Batch, Mark};
 use crate::sink::{Link, Sink};
+use crate::spool::Cursor;
 
 /// How often changed positions are written: what is delivered twice after a crash.
 const SAVE_EVERY: Duration = Duration::from_millis(500);
@@ -37,7 +38,8 @@ impl SharedPositions {
         self.lock().containers().map(str::to_owned).collect()
     }
 
-    fn commit(&self, batch: &Batch) {
+    /// A batch is delivered.
+    pub fn commit(&self, batch: &Batch) {
         let mut positions = self.lock();
         for (id, mark) in batch.marks() {
             match mark {
@@ -47,10 +49,33 @@ impl SharedPositions {
         }
     }
 
+    /// Lines up to these places will never be delivered.
+    pub fn commit_marks<'a>(&self, marks: impl IntoIterator<Item = &'a (String, Option<Position>)>) {
+        let mut positions = self.lock();
+        for (id, position) in marks {
+            match position {
+                Some(position) => positions.set(id, position),
+                None => positions.remove(id),
+            }
+        }
+    }
+
+    /// The spool is delivered up to here.
+    pub fn commit_spool(&self, delivered: Cursor) {
+        self.lock().set_spool(delivered);
+    }
+
+    /// Up to where the spool is delivered.
+    pub fn spool(&self) -> Cursor {
+        self.lock().spool()
+    }
+
     /// Writes what changed; blocks.
-    fn save(&self) -> Result<(), StateError> {
+    fn save(&self, lanes: &Lanes) -> Result<(), StateError> {
         let Some(snapshot) = self.lock().take_changes() else { return Ok(()) };
-        snapshot.write().inspect_err(|_| self.lock().keep_changes())
+        let delivered = snapshot.write().inspect_err(|_| self.lock().keep_changes())?;
+        lanes.sweep(delivered);
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Positions> {
@@ -59,23 +84,17 @@ impl SharedPositions {
 }
 
 /// Delivers until the reader is done, or until `give_up` is cancelled.
-pub async fn run(
-    mut batches: mpsc::Receiver<Batch>,
-    mut sink: Box<dyn Sink>,
-    mut link: Link,
-    positions: SharedPositions,
-    give_up: CancellationToken,
-) {
+pub async fn run(lanes: Arc<Lanes>, mut sink: Box<dyn Sink>, mut link: Link, give_up: CancellationToken) {
     let metrics = link.metrics().clone();
     let work = async {
         loop {
-            let batch = tokio::select! {
-                batch = batches.recv() => batch,
+            let parcel = tokio::select! {
+                parcel = lanes.next() => parcel,
                 () = sink.idle(&mut link) => continue,
             };
-            let Some(batch) = batch else { return };
-            deliver(&batch, sink.as_mut(), &mut link, &metrics).await;
-            positions.commit(&batch);
+            let Some(parcel) = parcel else { return };
+            deliver(&parcel.batch, sink.as_mut(), &mut link, &metrics).await;
+            lanes.delivered(parcel).await;
         }
     };
     tokio::select! {
@@ -93,15 +112,20 @@ async fn deliver(batch: &Batch, sink: &mut dyn Sink, link: &mut Link, metrics: &
 }
 
 /// Writes positions whenever they changed, until `stop` is cancelled, and then once more.
-pub async fn save_positions(positions: SharedPositions, readiness: Readiness, stop: CancellationToken) {
+pub async fn save_positions(
+    positions: SharedPositions,
+    lanes: Arc<Lanes>,
+    readiness: Readiness,
+    stop: CancellationToken,
+) {
     let mut failing = false;
     loop {
         let last = tokio::select! {
             () = stop.cancelled() => true,
             () = tokio::time::sleep(SAVE_EVERY) => false,
         };
-        let writer = positions.clone();
-        let result = tokio::task::spawn_blocking(move || writer.save()).await;
+        let (writer, sweeper) = (positions.clone(), Arc::clone(&lanes));
+        let result = tokio::task::spawn_blocking(move || writer.save(&sweeper)).await;
         match result {
             Ok(Ok(())) => {
                 if std::mem::take(&mut failing) {

@@ -1,14 +1,15 @@
 //! log-router: ships the lines of a node's containers to syslog receivers and Elasticsearch, in logspout's place.
 //!
 //! [`agent`] puts the parts together: the engine's containers ([`inventory`]) and one [`pipeline`] for each [`route`]. In a
-//! pipeline a [`reader`] takes lines from each container's [`source`]; as [`record::Batch`]es they wait for the
-//! [`delivery`], which has a [`sink`] take them to the receiver and then notes the [`position`].
+//! pipeline a [`reader`] takes lines from each container's [`source`]; as [`record::Batch`]es they take one of
+//! the [`lanes`], through memory or the [`spool`] on disk, to the [`delivery`], which has a [`sink`] take them to the receiver and then notes the [`position`].
 
 pub mod agent;
 pub mod config;
 pub mod container;
 pub mod delivery;
 pub mod inventory;
+pub mod lanes;
 pub mod metrics;
 pub mod pipeline;
 pub mod position;
@@ -18,4 +19,5 @@ pub mod record;
 pub mod route;
 pub mod sink;
 pub mod source;
+pub mod spool;
 pub mod time;

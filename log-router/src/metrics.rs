@@ -3,18 +3,25 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, Kind};
 use agent_core::prometheus::metrics::counter::Counter;
 use agent_core::prometheus::metrics::family::Family;
+use agent_core::prometheus::metrics::histogram::Histogram;
 use agent_core::prometheus::registry::Registry;
 
 use crate::record::{Batch, PerStream, Stream};
 use crate::time;
 
 type ByRoute = Family<[(&'static str, String); 1], Counter>;
+type ByRouteSeconds = Family<[(&'static str, String); 1], Histogram, fn() -> Histogram>;
 type ByRouteAnd = Family<[(&'static str, String); 2], Counter>;
+
+fn seconds() -> Histogram {
+    Histogram::new([0.01, 0.05, 0.25, 1.0, 5.0, 30.0])
+}
 
 /// All counters.
 #[derive(Debug, Clone)]
@@ -23,6 +30,8 @@ pub struct Metrics {
     bytes: ByRoute,
     retries: ByRoute,
     duplicates: ByRoute,
+    collisions: ByRoute,
+    seconds: ByRouteSeconds,
     dead_letters: ByRoute,
     errors: ByRouteAnd,
     dropped: ByRouteAnd,
@@ -38,22 +47,34 @@ impl Metrics {
             bytes: Family::default(),
             retries: Family::default(),
             duplicates: Family::default(),
+            collisions: Family::default(),
+            seconds: Family::new_with_constructor(seconds),
             dead_letters: Family::default(),
             errors: Family::default(),
             dropped: Family::default(),
             gaps: Family::default(),
             split: Family::default(),
         };
-        let by_route: [(&str, &str, &ByRoute); 5] = [
+        let by_route: [(&str, &str, &ByRoute); 6] = [
             ("log_router_bytes", "Bytes of the lines that a sink took", &metrics.bytes),
             ("log_router_retries", "Attempts to deliver that were repeated", &metrics.retries),
             ("log_router_duplicates", "Lines that the sink had already", &metrics.duplicates),
+            (
+                "log_router_id_collisions",
+                "Lines whose document ID another line had, sent under another one",
+                &metrics.collisions,
+            ),
             ("log_router_dead_letters", "Lines that the sink can never take", &metrics.dead_letters),
             ("log_router_split_lines", "Lines that were cut because of their length", &metrics.split),
         ];
         for (name, help, family) in by_route {
             registry.register(name, help, family.clone());
         }
+        registry.register(
+            "log_router_sink_request_duration_seconds",
+            "How long the sink took to answer",
+            metrics.seconds.clone(),
+        );
         let by_route_and: [(&str, &str, &ByRouteAnd); 4] = [
             ("log_router_lines", "Lines that a sink took", &metrics.lines),
             ("log_router_sink_errors", "Errors of a sink", &metrics.errors),
@@ -80,6 +101,8 @@ impl Metrics {
             bytes: by_route(&self.bytes),
             retries: by_route(&self.retries),
             duplicates: by_route(&self.duplicates),
+            collisions: by_route(&self.collisions),
+            seconds: self.seconds.clone(),
             dead_letters: by_route(&self.dead_letters),
             split: by_route(&self.split),
             errors: self.errors.clone(),
@@ -100,6 +123,9 @@ pub struct RouteMetrics {
     pub retries: Counter,
     /// Lines that the sink had already.
     pub duplicates: Counter,
+    /// Lines whose ID another line had.
+    pub collisions: Counter,
+    seconds: ByRouteSeconds,
     /// Lines that the sink can never take.
     pub dead_letters: Counter,
     /// Lines cut because of their length.
@@ -119,6 +145,9 @@ struct Now {
     files: AtomicU64,
     api: AtomicU64,
     unreadable: AtomicU64,
+    spool_bytes: AtomicU64,
+    spool_batches: AtomicU64,
+    held_bytes: AtomicU64,
 }
 
 /// How many containers a route reads, and how.
@@ -164,9 +193,30 @@ impl RouteMetrics {
         }
     }
 
+    /// The sink answered after so long.
+    pub fn took(&self, time: Duration) {
+        self.seconds.get_or_create(&[("route", self.route.clone())]).observe(time.as_secs_f64());
+    }
+
     /// Lines may be missing.
     pub fn gap(&self, reason: &'static str) {
         self.gaps.get_or_create(&self.labels("reason", reason)).inc();
+    }
+
+    /// What waits in the spool.
+    pub fn spool(&self, bytes: u64, batches: usize) {
+        self.now.spool_bytes.store(bytes, Ordering::Relaxed);
+        self.now.spool_batches.store(batches as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes not yet read of deleted files that are held open.
+    pub fn held(&self, bytes: u64) {
+        self.now.held_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The route's name.
+    pub fn name(&self) -> &str {
+        &self.route
     }
 
     /// How many containers are read.
@@ -180,6 +230,18 @@ impl RouteMetrics {
         [("route", self.route.clone()), (name, value.to_owned())]
     }
 }
+
+type OfNow = fn(&Now) -> &AtomicU64;
+
+const SPOOL: [(&str, &str, OfNow); 3] = [
+    ("log_router_spool_bytes", "Bytes of the files in the route's spool.", |now| &now.spool_bytes),
+    ("log_router_spool_batches", "Batches of lines in the route's spool.", |now| &now.spool_batches),
+    (
+        "log_router_held_bytes",
+        "Bytes not yet read of log files that the engine deleted and that are held open.",
+        |now| &now.held_bytes,
+    ),
+];
 
 /// Writes what holds at the moment, for all routes.
 #[derive(Debug)]
@@ -201,6 +263,12 @@ impl Collector for Routes {
             let oldest = route.now.oldest.load(Ordering::Relaxed);
             let age = if oldest == 0 { 0 } else { (time::now() - oldest).max(0) };
             lag.sample(&[("route", &route.route)], age as f64 / 1e9);
+        }
+        for (name, help, value) in SPOOL {
+            let mut family = out.family(name, help, Kind::Gauge);
+            for route in &self.0 {
+                family.sample(&[("route", &route.route)], value(&route.now).load(Ordering::Relaxed));
+            }
         }
         let mut containers =
             out.family("log_router_containers", "Containers by the way their lines are read.", Kind::Gauge);

@@ -4,19 +4,18 @@ use std::sync::Arc;
 
 use agent_core::service::Readiness;
 use agent_core::shutdown::CancellationToken;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tracing::warn;
 
 use crate::delivery::{self, SharedPositions};
 use crate::inventory::Inventory;
+use crate::lanes::Lanes;
 use crate::metrics::RouteMetrics;
 use crate::reader;
 use crate::route::Route;
 use crate::sink::{Link, Sink};
 use crate::source::assemble::Wanted;
-
-/// Batches that wait for the sink beside the one it is working on.
-const QUEUE: usize = 1;
+use crate::spool::Spool;
 
 /// One route at work.
 #[derive(Debug)]
@@ -29,6 +28,8 @@ pub struct Pipeline {
     pub metrics: RouteMetrics,
     /// How far each log is delivered.
     pub positions: SharedPositions,
+    /// What waits on disk; without it nothing is put there.
+    pub spool: Option<Spool>,
     /// Told when positions cannot be written.
     pub readiness: Readiness,
     /// The oldest lines that are wanted of an unknown log, in nanoseconds of Unix time.
@@ -43,20 +44,26 @@ impl Pipeline {
         shutdown: CancellationToken,
         give_up: CancellationToken,
     ) {
-        let Self { route, sink, metrics, positions, readiness, not_before } = self;
-        let (batches, queue) = mpsc::channel(QUEUE);
+        let Self { route, sink, metrics, positions, spool, readiness, not_before } = self;
+        let lanes = Arc::new(Lanes::new(spool, positions.clone(), metrics.clone()));
         let settings = reader::Settings {
             wanted: Wanted { streams: route.filter.streams(), not_before },
             filter: route.filter.clone(),
             linger: sink.linger(),
             positions: positions.clone(),
+            lanes: Arc::clone(&lanes),
             metrics: metrics.clone(),
         };
         let delivered = CancellationToken::new();
-        let saving = tokio::spawn(delivery::save_positions(positions.clone(), readiness, delivered.clone()));
-        let reading = tokio::spawn(reader::run(settings, containers, batches, shutdown));
+        let saving = tokio::spawn(delivery::save_positions(
+            positions,
+            Arc::clone(&lanes),
+            readiness,
+            delivered.clone(),
+        ));
+        let reading = tokio::spawn(reader::run(settings, containers, shutdown));
         let link = Link::new(route.to_string(), metrics);
-        delivery::run(queue, sink, link, positions, give_up).await;
+        delivery::run(lanes, sink, link, give_up).await;
         reading.abort();
         delivered.cancel();
         if let Err(error) = saving.await {

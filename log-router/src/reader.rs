@@ -1,21 +1,22 @@
 //! A route's reading side: it looks at all of its containers' logs in turn and fills batches.
 //!
-//! Each route reads for itself, so a slow sink holds up nobody else's lines. While the queue to the sink is full nothing
-//! is read; the engine keeps the lines, and rotated files are held open.
+//! Each route reads for itself, so a slow sink holds up nobody else's lines. While the queue to the sink is full only
+//! what cannot wait is read and goes to the spool: what the engine's API brings, and what a rotation is about to delete.
 
 mod tail;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent_core::shutdown::CancellationToken;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tracing::error;
 
 use self::tail::Tail;
 use crate::delivery::SharedPositions;
 use crate::inventory::Inventory;
+use crate::lanes::Lanes;
 use crate::metrics::{Containers, RouteMetrics};
 use crate::record::Batch;
 use crate::route::filter::Filter;
@@ -28,6 +29,8 @@ const BATCH_BYTES: usize = 1024 * 1024;
 const HOLD_EVERY: Duration = Duration::from_millis(250);
 /// Marks without lines are in no hurry.
 const MARKS_LINGER: Duration = Duration::from_secs(1);
+/// So long lines for the spool may wait in memory for others, or for the sink.
+const SPOOL_LINGER: Duration = Duration::from_secs(1);
 
 /// What a route reads.
 #[derive(Debug, Clone)]
@@ -38,20 +41,22 @@ pub struct Settings {
     pub wanted: Wanted,
     /// How long lines may wait for others.
     pub linger: Duration,
-    /// Where each container is.
+    /// Which containers have a position.
     pub positions: SharedPositions,
+    /// Where what is read goes.
+    pub lanes: Arc<Lanes>,
     /// The route's counters.
     pub metrics: RouteMetrics,
 }
 
-/// Reads until the token is cancelled, then once more, and closes the queue.
+/// Reads until the token is cancelled, then once more, and closes the lanes.
 pub async fn run(
     settings: Settings,
     mut inventory: watch::Receiver<Arc<Inventory>>,
-    batches: mpsc::Sender<Batch>,
     shutdown: CancellationToken,
 ) {
     let wake = Arc::new(Notify::new());
+    let lanes = Arc::clone(&settings.lanes);
     let mut reader = Reader::new(settings.clone(), Arc::clone(&wake));
     loop {
         let last = shutdown.is_cancelled();
@@ -59,20 +64,22 @@ pub async fn run(
         let outcome;
         (reader, outcome) = reader.work(&settings, &wake, move |reader| reader.round(&known, last)).await;
         if last || reader.is_due() {
-            // Until there is room: only hold on to what a rotation would take away.
-            let permit = loop {
+            // Until there is room: only what cannot wait is read, for the spool.
+            while !lanes.has_room() {
                 tokio::select! {
-                    permit = batches.reserve() => break permit,
+                    () = lanes.wait_for_room() => break,
+                    () = wake.notified() => {}
                     () = tokio::time::sleep(HOLD_EVERY) => {}
                 }
                 let known = Arc::clone(&inventory.borrow_and_update());
-                (reader, ()) = reader.work(&settings, &wake, move |reader| reader.hold(&known)).await;
-            };
-            // The delivery ends before us only at the end of the process.
-            let Ok(permit) = permit else { return };
-            permit.send(reader.take_batch());
+                (reader, ()) = reader.work(&settings, &wake, move |reader| reader.hold(&known, last)).await;
+            }
+            if !reader.batch.is_empty() {
+                lanes.send(reader.take_batch());
+            }
         }
         if last {
+            lanes.close();
             return;
         }
         if outcome.more {
@@ -101,6 +108,13 @@ struct Reader {
     batch: Batch,
     /// When something came into the batch first.
     begun: Option<Instant>,
+    /// Lines for the spool: of containers that have lines in it, or of what cannot wait.
+    overflow: Batch,
+    overflow_begun: Option<Instant>,
+    /// Positions of containers that are gone wait for the spool.
+    forget_later: bool,
+    /// Whose lines are in `overflow`.
+    overflowed: HashSet<String>,
     /// The container whose lines filled the last batch: the next round begins behind it.
     filled_by: Option<String>,
 }
@@ -124,6 +138,10 @@ impl Reader {
             buffers: Buffers::default(),
             batch: Batch::default(),
             begun: None,
+            overflow: Batch::default(),
+            overflow_begun: None,
+            forget_later: false,
+            overflowed: HashSet::new(),
             filled_by: None,
         }
     }
@@ -155,7 +173,15 @@ impl Reader {
         self.follow(inventory);
         let now = Instant::now();
         let mut outcome = Outcome::default();
+        if self.forget_later {
+            self.forget();
+        }
+        self.pass_overflow_on();
         for id in self.due_tails((!all).then_some(now)) {
+            if self.goes_through_spool(&id) {
+                self.look_for_spool(&id);
+                continue;
+            }
             let Some(tail) = self.tails.get_mut(&id) else { continue };
             let more =
                 tail.look(&self.settings, &self.inventory, &self.wake, &mut self.buffers, &mut self.batch);
@@ -168,6 +194,8 @@ impl Reader {
                 break;
             }
         }
+        self.secure();
+        self.write_spool(false);
         if !self.batch.is_empty() && self.begun.is_none() {
             self.begun = Some(now);
         }
@@ -180,20 +208,110 @@ impl Reader {
     /// flood keeps others waiting.
     fn due_tails(&mut self, now: Option<Instant>) -> Vec<String> {
         let due = self.tails.iter().filter(|(_, tail)| now.is_none_or(|now| tail.is_due(now)));
-        let mut ids: Vec<String> = due.map(|(id, _)| id.clone()).collect();
+        let mut ids: Vec<(bool, &String)> = due.map(|(id, tail)| (tail.is_behind(), id)).collect();
         if let Some(last) = self.filled_by.take() {
-            let behind = ids.partition_point(|id| *id <= last);
+            let behind = ids.partition_point(|(_, id)| **id <= last);
             ids.rotate_left(behind);
         }
-        ids
+        // Whoever has a backlog comes last, in turn: the fresh lines of the others never wait for it.
+        ids.sort_by_key(|(behind, _)| *behind);
+        ids.into_iter().map(|(_, id)| id.clone()).collect()
     }
 
-    /// Keeps hold of what may vanish, without reading.
-    fn hold(&mut self, inventory: &Arc<Inventory>) {
+    /// Keeps hold of what may vanish; what cannot wait is read for the spool.
+    fn hold(&mut self, inventory: &Arc<Inventory>, last: bool) {
         self.follow(inventory);
         for tail in self.tails.values_mut() {
             tail.hold(&self.settings, &self.inventory, &self.wake);
         }
+        self.secure();
+        if self.settings.lanes.can_spool() {
+            let urgent = self.tails.iter().filter(|(_, tail)| tail.is_urgent()).map(|(id, _)| id.clone());
+            for id in urgent.collect::<Vec<_>>() {
+                self.look_for_spool(&id);
+            }
+            self.write_spool(last);
+        }
+        self.report();
+        self.settings.metrics.held(self.held_bytes());
+    }
+
+    /// Whether a container's lines have to go behind others of it in the spool.
+    fn goes_through_spool(&self, id: &str) -> bool {
+        self.overflowed.contains(id) || self.settings.lanes.is_spooled(id)
+    }
+
+    /// Reads what cannot wait of a container.
+    fn look_for_spool(&mut self, id: &str) {
+        loop {
+            let full = self.overflow.bytes() >= BATCH_BYTES && !self.write_spool(true);
+            let Some(tail) = self.tails.get_mut(id) else { return };
+            if full || !(tail.is_urgent() || tail.is_gone()) {
+                return tail.wait();
+            }
+            let overflow = &mut self.overflow;
+            let more = tail.look(&self.settings, &self.inventory, &self.wake, &mut self.buffers, overflow);
+            if overflow.has(id) {
+                self.overflow_begun.get_or_insert_with(Instant::now);
+                self.overflowed.insert(id.to_owned());
+            }
+            if tail.is_over() {
+                self.tails.remove(id);
+            }
+            if !more {
+                return;
+            }
+        }
+    }
+
+    /// What waits in memory for the spool goes on directly where the spool has become empty.
+    fn pass_overflow_on(&mut self) {
+        let spooled = self.overflowed.iter().any(|id| self.settings.lanes.is_spooled(id));
+        if self.batch.is_empty() && !self.overflow.is_empty() && !spooled {
+            self.batch = std::mem::take(&mut self.overflow);
+            self.begun = self.overflow_begun.take();
+            self.overflowed.clear();
+        }
+    }
+
+    /// Whatever has been read is on disk soon after the sink stops taking it.
+    fn secure(&mut self) {
+        let lanes = Arc::clone(&self.settings.lanes);
+        if lanes.is_to_be_secured(&self.batch)
+            && lanes.can_spool()
+            && lanes.spool_batch(&self.batch, self.held_bytes()).is_ok()
+        {
+            self.take_batch();
+        }
+    }
+
+    /// Writes the spool where it is time to; what was read before for the direct way goes first. False where nothing is
+    /// written.
+    fn write_spool(&mut self, now: bool) -> bool {
+        let due = self.overflow.bytes() >= BATCH_BYTES
+            || self.overflow_begun.is_some_and(|begun| begun.elapsed() >= SPOOL_LINGER);
+        if self.overflow.is_empty() || !(now || due) {
+            return false;
+        }
+        let held = self.held_bytes();
+        let lanes = Arc::clone(&self.settings.lanes);
+        if self.overflowed.iter().any(|id| self.batch.has(id)) {
+            if lanes.spool_batch(&self.batch, held).is_err() {
+                return false;
+            }
+            self.take_batch();
+        }
+        if lanes.spool_batch(&self.overflow, held).is_err() {
+            return false;
+        }
+        self.overflow = Batch::default();
+        self.overflow_begun = None;
+        self.overflowed.clear();
+        true
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.tails.values().map(Tail::held_bytes).sum()
     }
 
     /// Takes in which containers there are now.
@@ -217,10 +335,19 @@ impl Reader {
                     tail.container_is_gone();
                 }
             }
-            for id in self.settings.positions.containers() {
-                if !self.tails.contains_key(&id) {
-                    self.batch.mark_gone(&id);
-                }
+            self.forget();
+        }
+    }
+
+    /// Positions of containers that are gone are of no more use, once their lines in the spool are delivered.
+    fn forget(&mut self) {
+        self.forget_later = self.settings.lanes.is_spooling();
+        for id in self.settings.positions.containers() {
+            if self.tails.contains_key(&id) {
+                continue;
+            }
+            if !self.settings.lanes.is_spooled(&id) {
+                self.batch.mark_gone(&id);
             }
         }
     }

@@ -171,6 +171,18 @@ impl Batch {
         self.entries.is_empty() && self.marks.is_empty()
     }
 
+    /// Whether there is a line or a mark of a container.
+    pub fn has(&self, id: &str) -> bool {
+        self.containers.iter().any(|container| container.id == id)
+            || self.marks.iter().any(|(marked, _)| marked == id)
+    }
+
+    /// Whether there are lines or marks of one container in both.
+    pub fn shares_container(&self, other: &Self) -> bool {
+        self.containers.iter().any(|container| other.has(&container.id))
+            || self.marks.iter().any(|(id, _)| other.has(id))
+    }
+
     /// The memory that the lines take.
     pub fn bytes(&self) -> usize {
         self.text.len() + self.entries.len() * ENTRY_BYTES

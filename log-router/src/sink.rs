@@ -1,8 +1,11 @@
 //! Where lines go. [`SCHEMES`] is the one list of all outputs.
 
+mod connection;
 pub mod elasticsearch;
 mod link;
+mod lumberjack;
 pub mod syslog;
+pub mod tls;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -39,6 +42,10 @@ pub type Delivery<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 pub struct Settings {
     /// `SYSLOG_FORMAT` and its like.
     pub syslog: syslog::Settings,
+    /// `LOGSPOUT_TLS_*`.
+    pub tls: tls::Tls,
+    /// `--tcp.resend-window`, in bytes.
+    pub resend_bytes: usize,
     /// `--elasticsearch.*`.
     pub elasticsearch: elasticsearch::Settings,
     /// Which node this is.
@@ -66,8 +73,11 @@ pub const SCHEMES: &[Scheme] = &[
     Scheme { name: "syslog", options: syslog::OPTIONS, build: syslog::udp },
     Scheme { name: "syslog+udp", options: syslog::OPTIONS, build: syslog::udp },
     Scheme { name: "syslog+tcp", options: syslog::OPTIONS, build: syslog::tcp },
-    Scheme { name: "elasticsearch", options: &[], build: elasticsearch::http },
-    Scheme { name: "elasticsearch+tls", options: &[], build: elasticsearch::https },
+    Scheme { name: "syslog+tls", options: syslog::OPTIONS, build: syslog::tls },
+    Scheme { name: "lumberjack", options: &[], build: lumberjack::plain },
+    Scheme { name: "lumberjack+tls", options: &[], build: lumberjack::tls },
+    Scheme { name: "elasticsearch", options: elasticsearch::OPTIONS, build: elasticsearch::http },
+    Scheme { name: "elasticsearch+tls", options: elasticsearch::OPTIONS, build: elasticsearch::https },
 ];
 
 /// The names of all outputs, for messages.

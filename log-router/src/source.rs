@@ -150,6 +150,22 @@ impl Source {
         }
     }
 
+    /// Whether what is to be read cannot wait: the engine would be held up, or is about to delete it.
+    pub fn is_urgent(&self, container: &Container) -> bool {
+        match self {
+            Self::JsonFile(file) => file.is_urgent(container),
+            Self::Api(api) => api.has_come() || api.is_due(),
+        }
+    }
+
+    /// Bytes not yet read of deleted files that are held open.
+    pub fn held_bytes(&self) -> u64 {
+        match self {
+            Self::JsonFile(file) => file.held_bytes(),
+            Self::Api(_) => 0,
+        }
+    }
+
     /// Whether more cannot come although nothing is read now: for the end of a container that has gone.
     pub fn is_exhausted(&self) -> bool {
         match self {

@@ -56,6 +56,34 @@ pub fn get_with(url: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
     })
 }
 
+/// Any method with a JSON body (none where it is null); an error where nobody answers.
+pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &Value) -> Result<Answer, String> {
+    let mut request = ureq::http::Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let text = if body.is_null() { String::new() } else { body.to_string() };
+    let request = request.header("content-type", "application/json").body(text).map_err(|e| e.to_string())?;
+    let agent: Agent = Agent::config_builder()
+        .http_status_as_error(false)
+        .allow_non_standard_methods(true)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .proxy(None)
+        .build()
+        .into();
+    let mut response = agent.run(request).map_err(|error| format!("{url}: {error}"))?;
+    Ok(Answer {
+        status: response.status().as_u16(),
+        content_type: String::new(),
+        body: response
+            .body_mut()
+            .with_config()
+            .limit(64 << 20)
+            .read_to_string()
+            .map_err(|error| format!("{url}: {error}"))?,
+    })
+}
+
 /// `GET` without headers.
 pub fn get(url: &str) -> Result<Answer, String> {
     get_with(url, &[])

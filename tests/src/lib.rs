@@ -20,4 +20,5 @@ pub mod exposition;
 pub mod http;
 pub mod prometheus;
 pub mod rsyslog;
+pub mod search;
 pub mod wait;

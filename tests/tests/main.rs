@@ -15,6 +15,7 @@ mod container_lifecycle;
 mod container_places;
 mod containers;
 mod dashboards_container;
+mod delivery;
 mod files;
 mod formats;
 mod joins;

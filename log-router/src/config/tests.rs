@@ -88,7 +88,8 @@ fn the_document_names_every_scheme_flag_and_variable() {
     let variables =
         ["ROUTE_URIS", "SYSLOG_FORMAT", "SYSLOG_TCP_FRAMING", "SYSLOG_HOSTNAME", "SYSLOG_STRUCTURED_DATA"];
     let others = ["EXCLUDE_LABEL", "EXCLUDE_LABELS", "HTTP_PORT", "PORT", "HTTP_BIND_ADDRESS", "LOGSPOUT"];
-    for variable in variables.iter().chain(&others).chain(UNSUPPORTED_VARIABLES) {
+    for variable in variables.iter().chain(&others).chain(UNSUPPORTED_VARIABLES).chain(&sink::tls::VARIABLES)
+    {
         assert!(document.contains(&format!("`{variable}")), "{variable}");
     }
 }

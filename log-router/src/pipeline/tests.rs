@@ -61,13 +61,22 @@ impl Sink for Receiver {
 
 struct Node {
     root: FakeRoot,
+    registry: Mutex<Registry>,
+    spool_bytes: u64,
+    kept_files: Option<usize>,
     inventory: watch::Sender<Arc<Inventory>>,
 }
 
 impl Node {
     fn new() -> Self {
         let inventory = Inventory { listed: true, ..Inventory::default() };
-        Self { root: FakeRoot::new(), inventory: watch::channel(Arc::new(inventory)).0 }
+        Self {
+            root: FakeRoot::new(),
+            registry: Mutex::default(),
+            spool_bytes: 1 << 30,
+            kept_files: None,
+            inventory: watch::channel(Arc::new(inventory)).0,
+        }
     }
 
     fn log(&self, id: &str) -> PathBuf {
@@ -90,6 +99,7 @@ impl Node {
             started: Some(1),
             driver: "json-file".to_owned(),
             log_path: self.log(id).to_string_lossy().into_owned(),
+            kept_files: self.kept_files,
             ..Container::default()
         };
         self.inventory.send_modify(|inventory| {
@@ -114,11 +124,15 @@ impl Node {
     }
 
     fn route(&self, uri: &str, receiver: &Receiver, state: Option<PathBuf>) -> Running {
+        let spool = state.as_ref().map(|_| self.root.path().join("spool"));
+        let positions = SharedPositions::new(Positions::load(state, "r").unwrap());
+        let spool = spool.map(|folder| Spool::open(&folder, self.spool_bytes, positions.spool()).unwrap());
         let pipeline = Pipeline {
             route: Route::parse("test", uri).unwrap(),
             sink: Box::new(receiver.clone()),
-            metrics: Metrics::register(&mut Registry::default()).route("r"),
-            positions: SharedPositions::new(Positions::load(state, "r").unwrap()),
+            metrics: Metrics::register(&mut self.registry.lock().unwrap()).route("r"),
+            positions: positions.clone(),
+            spool,
             readiness: Readiness::default(),
             not_before: 0,
         };
@@ -287,5 +301,147 @@ async fn filters_choose_containers() {
     receiver.has(&strings(&["web1"])).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(receiver.lines(), ["web1"]);
+    running.stop().await;
+}
+
+/// Waits until the file of a log holds nothing that the spool does not.
+async fn spooled(node: &Node, lines: usize) {
+    let folder = node.root.path().join("spool");
+    for _ in 0..500 {
+        let mut spool = Spool::open(&folder, 1 << 30, crate::spool::Cursor::default()).unwrap();
+        if spool.lines() >= lines {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the spool has not got {lines} lines");
+}
+
+fn numbers(numbers: std::ops::RangeInclusive<usize>) -> Vec<String> {
+    numbers.map(|number| number.to_string()).collect()
+}
+
+/// The sink is down, the engine deletes what was read, the router is killed: the spool has it all, once and in order.
+#[tokio::test]
+async fn what_a_rotation_deletes_is_in_the_spool_also_after_a_kill() {
+    let mut node = Node::new();
+    node.kept_files = Some(1);
+    node.print("a", "1");
+    node.start("a");
+    let receiver = Receiver::new(0);
+    let running = node.start_route(&receiver);
+    receiver.has(&strings(&["1"])).await;
+    for number in 2..=20 {
+        node.print("a", &number.to_string());
+    }
+    // The first line too: its log may be gone when the router comes back.
+    spooled(&node, 20).await;
+    running.task.abort();
+    node.remove("a");
+    let receiver = Receiver::new(1000);
+    let running = node.start_route(&receiver);
+    receiver.has(&numbers(1..=20)).await;
+    for _ in 0..500 {
+        if node.positions().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    running.stop().await;
+    assert!(node.positions().is_empty(), "the container is gone and delivered");
+    let left = fs::read_dir(node.root.path().join("spool")).unwrap().count();
+    assert_eq!(left, 0, "what is delivered is deleted");
+}
+
+#[tokio::test]
+async fn order_holds_from_memory_through_the_spool_to_fresh_lines() {
+    let mut node = Node::new();
+    node.kept_files = Some(1);
+    node.print("a", "1");
+    node.start("a");
+    let receiver = Receiver::new(0);
+    let running = node.start_route(&receiver);
+    receiver.has(&strings(&["1"])).await;
+    let mut printed = 1;
+    for round in 1..=3 {
+        for _ in 0..30 {
+            printed += 1;
+            node.print("a", &printed.to_string());
+        }
+        spooled(&node, round * 30).await;
+    }
+    receiver.allowed.add_permits(1000);
+    // Printed while the spool is being emptied.
+    for _ in 0..50 {
+        printed += 1;
+        node.print("a", &printed.to_string());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    receiver.has(&numbers(1..=printed)).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn lines_of_others_pass_by_while_the_spool_is_full_of_one() {
+    let mut node = Node::new();
+    node.kept_files = Some(1);
+    node.print("a", "a");
+    node.start("a");
+    let receiver = Receiver::new(0);
+    let running = node.start_route(&receiver);
+    receiver.has(&strings(&["a"])).await;
+    for lines in 2..=8 {
+        node.print("a", "a");
+        spooled(&node, lines).await;
+    }
+    receiver.allowed.add_permits(1);
+    node.kept_files = None;
+    node.print("b", "fresh");
+    node.start("b");
+    while receiver.lines().len() < 9 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        receiver.allowed.add_permits(1);
+    }
+    let lines = receiver.lines();
+    let fresh = lines.iter().position(|line| line == "fresh").unwrap();
+    assert!(fresh < 8 && lines.len() == 9, "the fresh line did not wait for the spool's end: {lines:?}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_spool_drops_the_oldest_and_counts_them() {
+    let mut node = Node::new();
+    node.kept_files = Some(1);
+    node.spool_bytes = 40_000;
+    node.print("a", "0");
+    node.start("a");
+    let receiver = Receiver::new(0);
+    let running = node.start_route(&receiver);
+    receiver.has(&strings(&["0"])).await;
+    let long = "x".repeat(500);
+    for number in 1..=400 {
+        node.print("a", &format!("{number} {long}"));
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    receiver.allowed.add_permits(1000);
+    let number = |line: &String| line.split(' ').next().unwrap().parse::<usize>().unwrap();
+    for _ in 0..500 {
+        if receiver.lines().last().map(number) == Some(400) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let arrived: Vec<usize> = receiver.lines().iter().map(number).collect();
+    assert!(arrived.is_sorted() && arrived.last() == Some(&400), "the newest is never dropped: {arrived:?}");
+    let mut text = String::new();
+    agent_core::prometheus::encoding::text::encode(&mut text, &node.registry.lock().unwrap()).unwrap();
+    let dropped = text
+        .lines()
+        .find_map(|line| line.strip_prefix("log_router_dropped_total{route=\"r\",reason=\"spool_full\"} "));
+    let dropped: usize = dropped.unwrap_or_else(|| panic!("{text}")).parse().unwrap();
+    assert!(dropped > 0);
+    assert_eq!(arrived.len() + dropped, 401, "each line arrives or is counted");
+    assert!(text.contains("log_router_gaps_total{route=\"r\",reason=\"spool_full\"}"), "{text}");
     running.stop().await;
 }

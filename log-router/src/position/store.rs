@@ -12,9 +12,12 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Position;
+use crate::spool::Cursor;
 
 /// The form of the files; a file of another form is refused, never guessed at.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+/// Without `spool`; still read.
+const FORMAT_WITHOUT_SPOOL: u32 = 1;
 
 /// Why positions cannot be kept.
 #[derive(Debug, Error)]
@@ -86,6 +89,9 @@ struct Content {
     /// For people who look into the file.
     route: String,
     containers: BTreeMap<String, Position>,
+    /// Everything in the spool before this is delivered.
+    #[serde(default)]
+    spool: Cursor,
 }
 
 /// Only the format, to tell a file of another version from a damaged one.
@@ -101,17 +107,18 @@ pub struct Positions {
     file: Option<PathBuf>,
     route: String,
     containers: BTreeMap<String, Position>,
+    spool: Cursor,
     changed: bool,
 }
 
 impl Positions {
     /// Reads a route's file; one that is not there yet has no positions. Without a file nothing is kept.
     pub fn load(file: Option<PathBuf>, route: &str) -> Result<Self, StateError> {
-        let containers = match &file {
+        let (containers, spool) = match &file {
             Some(path) => read(path)?,
-            None => BTreeMap::new(),
+            None => Default::default(),
         };
-        Ok(Self { file, route: route.to_owned(), containers, changed: false })
+        Ok(Self { file, route: route.to_owned(), containers, spool, changed: false })
     }
 
     /// Where a container is.
@@ -137,12 +144,27 @@ impl Positions {
         self.changed |= self.containers.remove(id).is_some();
     }
 
+    /// Up to where the spool is delivered.
+    pub fn spool(&self) -> Cursor {
+        self.spool
+    }
+
+    /// Notes up to where the spool is delivered.
+    pub fn set_spool(&mut self, delivered: Cursor) {
+        self.changed |= self.spool != delivered;
+        self.spool = delivered;
+    }
+
     /// What is to be written, where anything changed since this was asked last.
     pub fn take_changes(&mut self) -> Option<Snapshot> {
         let path = self.file.clone().filter(|_| self.changed)?;
         self.changed = false;
-        let content =
-            Content { format: FORMAT, route: self.route.clone(), containers: self.containers.clone() };
+        let content = Content {
+            format: FORMAT,
+            route: self.route.clone(),
+            containers: self.containers.clone(),
+            spool: self.spool,
+        };
         Some(Snapshot { path, content })
     }
 
@@ -160,8 +182,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Writes the file; blocks until the disk has it.
-    pub fn write(&self) -> Result<(), StateError> {
+    /// Writes the file; blocks until the disk has it. Gives up to where the spool is delivered.
+    pub fn write(&self) -> Result<Cursor, StateError> {
         let failed = |source| StateError::Io { path: self.path.clone(), source };
         let text = serde_json::to_vec(&self.content).map_err(|error| failed(error.into()))?;
         let unfinished = self.path.with_extension("unfinished");
@@ -173,24 +195,25 @@ impl Snapshot {
             .open(&unfinished)
             .map_err(failed)?;
         file.write_all(&text).and_then(|()| file.sync_data()).map_err(failed)?;
-        fs::rename(&unfinished, &self.path).map_err(failed)
+        fs::rename(&unfinished, &self.path).map_err(failed)?;
+        Ok(self.content.spool)
     }
 }
 
-fn read(path: &Path) -> Result<BTreeMap<String, Position>, StateError> {
+fn read(path: &Path) -> Result<(BTreeMap<String, Position>, Cursor), StateError> {
     let text = match fs::read(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
         Err(source) => return Err(StateError::Io { path: path.to_owned(), source }),
     };
     let damaged =
         |error: serde_json::Error| StateError::Damaged { path: path.to_owned(), problem: error.to_string() };
     let form: Form = serde_json::from_slice(&text).map_err(damaged)?;
-    if form.format != FORMAT {
+    if ![FORMAT_WITHOUT_SPOOL, FORMAT].contains(&form.format) {
         return Err(StateError::Format { path: path.to_owned(), format: form.format });
     }
     let content: Content = serde_json::from_slice(&text).map_err(damaged)?;
-    Ok(content.containers)
+    Ok((content.containers, content.spool))
 }
 
 #[cfg(test)]
@@ -245,12 +268,27 @@ mod tests {
             ("{\"format\":1,\"route\":\"r\",\"containers\":{\"a\":", "is damaged"),
             ("\0\0\0\0", "is damaged"),
             ("", "is damaged"),
-            ("{\"format\":2,\"shards\":[]}", "has format 2, this log-router knows 1"),
+            ("{\"format\":3,\"shards\":[]}", "has format 3, this log-router knows 2"),
         ] {
             let file = root.file("r.json", content);
             let error = Positions::load(Some(file.clone()), "r").unwrap_err().to_string();
             assert!(error.starts_with(&file.display().to_string()) && error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn the_form_without_a_spool_is_still_read() {
+        let root = FakeRoot::new();
+        let file = root.file(
+            "r.json",
+            r#"{"format":1,"route":"r","containers":{"a":{"time":5,"streams":{"stdout":{"offset":1,"time":5,"count":1},"stderr":{"offset":0,"time":0,"count":0}}}}}"#,
+        );
+        let mut positions = Positions::load(Some(file.clone()), "r").unwrap();
+        assert_eq!(positions.get("a"), Some(&position(1)));
+        let delivered = Cursor { segment: 3, offset: 19 };
+        positions.set_spool(delivered);
+        assert_eq!(positions.take_changes().unwrap().write().unwrap(), delivered);
+        assert_eq!(Positions::load(Some(file), "r").unwrap().spool(), delivered);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub(super) struct Tail {
     gone: bool,
     /// The last look failed.
     failing: bool,
+    /// The last look filled a batch.
+    behind: bool,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,7 @@ impl Tail {
             quiet: 0,
             gone: false,
             failing: false,
+            behind: false,
         }
     }
 
@@ -71,6 +74,25 @@ impl Tail {
     /// Whether to look at it now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.due <= now || matches!(&self.state, State::Open(source) if source.has_come())
+    }
+
+    /// Whether there was more than one batch takes.
+    pub(super) fn is_behind(&self) -> bool {
+        self.behind
+    }
+
+    /// Whether the engine does not know the container any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone && !self.is_over()
+    }
+
+    /// Whether what there is to be read cannot wait.
+    pub(super) fn is_urgent(&self) -> bool {
+        matches!(&self.state, State::Open(source) if source.is_urgent(&self.container))
+    }
+
+    pub(super) fn held_bytes(&self) -> u64 {
+        if let State::Open(source) = &self.state { source.held_bytes() } else { 0 }
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -155,6 +177,7 @@ impl Tail {
             }
         }
         self.wait();
+        self.behind = progress.more;
         progress.more
     }
 
@@ -171,7 +194,7 @@ impl Tail {
         if !matches!(self.state, State::Closed) || self.gone {
             return;
         }
-        let position = settings.positions.get(&self.container.id);
+        let position = settings.lanes.position(&self.container.id);
         let opened = Source::open(
             &self.container,
             settings.wanted,
@@ -202,7 +225,7 @@ impl Tail {
         self.state = State::Over;
     }
 
-    fn wait(&mut self) {
+    pub(super) fn wait(&mut self) {
         self.due = Instant::now() + self.interval;
         let longest = if self.container.running || self.gone || self.quiet <= QUIET_LOOKS {
             LONGEST_INTERVAL_RUNNING

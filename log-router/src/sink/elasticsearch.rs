@@ -1,56 +1,53 @@
-//! `elasticsearch://`: bulk requests into daily indices with the fields that Logstash's syslog input would give.
+//! `elasticsearch://`: bulk requests into daily indices with the fields that Logstash's syslog input would give, or into a
+//! data stream with those of ECS.
 //!
 //! Every line has an ID of its own that follows from the line, so whatever is sent twice is stored once.
 
 mod answer;
 mod bulk;
 mod client;
+mod command;
 mod dead_letters;
-mod event;
+mod ecs;
+pub(in crate::sink) mod event;
+mod replay;
+mod setup;
+mod target;
 
-use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use agent_core::error::ConfigError;
+use serde_json::{Value, json};
 use tracing::warn;
 
 use self::answer::Outcome;
 use self::bulk::Bulk;
-use self::client::{Answer, Client};
+use self::client::{Answer, Method};
+pub use self::command::{REPLAY, SETUP};
 use self::dead_letters::DeadLetters;
-use self::event::Events;
+use self::event::{Events, write_id};
+use self::target::{Login, Target};
+pub use self::target::{OPTIONS, Settings};
 use super::{Built, Delivery, Link, Sink};
 use crate::record::Batch;
 use crate::route::Route;
 
-/// The port where the URI has none.
-const DEFAULT_PORT: u16 = 9200;
 /// A request's documents before compression: the server takes 100 MB, but memory is ours.
 const BULK_BYTES: usize = 2 * 1024 * 1024;
 /// A server that takes less than this takes next to nothing.
 const LEAST_BULK_BYTES: usize = 64 * 1024;
 /// What a search sees later than this is late.
 const LINGER: Duration = Duration::from_millis(200);
-const TEMPLATE_NAME: &str = "swarmscope-logstash";
-/// Text for searches as the book does them, keywords for everything else.
-const TEMPLATE: &str = include_str!("elasticsearch/template.json");
+/// Documents that are asked for at once.
+const GET_AT_ONCE: usize = 500;
 
-/// What the command line says to Elasticsearch outputs.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// `--elasticsearch.username` and the content of `--elasticsearch.password-file`.
-    pub user: Option<(String, String)>,
-    /// The content of `--elasticsearch.ca-file`.
-    pub authorities: Option<Vec<u8>>,
+/// Text for searches as the book does them, keywords for everything else.
+const fn book_template() -> (&'static str, &'static str) {
+    ("swarmscope-logstash", include_str!("elasticsearch/template.json"))
 }
 
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not derived: the password stays out.
-        let user = self.user.as_ref().map(|(name, _)| name);
-        f.debug_struct("Settings").field("user", &user).finish_non_exhaustive()
-    }
+const fn stream_template() -> (&'static str, &'static str) {
+    ("swarmscope-logs-docker", include_str!("elasticsearch/data-stream.json"))
 }
 
 /// `elasticsearch://`.
@@ -64,44 +61,43 @@ pub fn https(route: &Route, settings: &super::Settings) -> Built {
 }
 
 fn build(protocol: &str, route: &Route, settings: &super::Settings) -> Built {
-    let host = if route.host.contains(':') { format!("[{}]", route.host) } else { route.host.clone() };
-    let url = format!("{protocol}://{host}:{}/", route.port.unwrap_or(DEFAULT_PORT));
-    // A name alone in the URI goes with the password of the command line.
-    let user = match (&route.user, &settings.elasticsearch.user) {
-        (Some((name, password)), Some((_, from_file))) if password.is_empty() => {
-            Some((name.clone(), from_file.clone()))
-        }
-        (Some(user), _) => Some(user.clone()),
-        (None, user) => user.clone(),
-    };
-    let client =
-        Client::new(&url, user, settings.elasticsearch.authorities.as_deref()).map_err(|problem| {
-            ConfigError::new(
-                "route",
-                route.to_string(),
-                format!("cannot be used: {problem}"),
-                "check host and certificates",
-            )
-        })?;
+    let target = Target::new(protocol, route, &settings.elasticsearch)?;
     Ok(Box::new(ElasticsearchSink {
-        client,
-        events: Events::new(settings.identity.clone()),
+        events: Events::new(settings.identity.clone(), target.mode.clone()),
+        target,
         dead_letters: DeadLetters::new(settings.dead_letters.as_ref().map(|folder| folder.join(route.key()))),
         bulk_bytes: BULK_BYTES,
+        most_bytes: BULK_BYTES,
         set_up: false,
+        unchecked_told: false,
     }))
+}
+
+/// A line of a batch on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    /// Where it is in the batch.
+    index: usize,
+    /// It was sent before, so a document by its ID is it.
+    sent: bool,
+    /// So many IDs of it are taken by other lines.
+    attempt: u8,
 }
 
 /// One cluster.
 #[derive(Debug)]
 struct ElasticsearchSink {
-    client: Client,
+    target: Target,
     events: Events,
     dead_letters: DeadLetters,
-    /// What this server takes at once, as far as it told us.
+    /// What this server takes at once now, as far as it told us.
     bulk_bytes: usize,
+    /// And at most.
+    most_bytes: usize,
     /// The template is there.
     set_up: bool,
+    /// It was told that documents cannot be compared.
+    unchecked_told: bool,
 }
 
 impl Sink for ElasticsearchSink {
@@ -119,11 +115,12 @@ impl ElasticsearchSink {
         self.set_up(link).await;
         self.events.begin(batch);
         // Lines that come again, the next ones last; before everything that was not tried yet.
-        let mut again: Vec<Vec<usize>> = Vec::new();
+        let mut again: Vec<Vec<Place>> = Vec::new();
         let mut untried = 0;
         while let Some(lines) = again.pop().or_else(|| (untried < batch.line_count()).then(Vec::new)) {
             let bulk = if lines.is_empty() {
-                let bulk = Bulk::fill(&self.events, batch, untried.., self.bulk_bytes);
+                let places = (untried..).map(|index| Place { index, sent: false, attempt: 0 });
+                let bulk = Bulk::fill(&self.events, batch, places, self.bulk_bytes);
                 untried += bulk.len();
                 bulk
             } else {
@@ -134,89 +131,183 @@ impl ElasticsearchSink {
     }
 
     /// Sends one request; what has to come again goes to `again`.
-    async fn send(&mut self, bulk: Bulk, batch: &Batch, link: &mut Link, again: &mut Vec<Vec<usize>>) {
-        let (body, lines) = bulk.compress().await;
-        let answer = match self.client.bulk(body).await {
+    async fn send(&mut self, bulk: Bulk, batch: &Batch, link: &mut Link, again: &mut Vec<Vec<Place>>) {
+        let (body, mut lines) = bulk.compress().await;
+        let begun = std::time::Instant::now();
+        let answer = self.target.client.bulk(body).await;
+        link.metrics().took(begun.elapsed());
+        let answer = match answer {
             Ok(answer) => answer,
             Err(problem) => {
+                // It may have come all the same.
+                mark_sent(&mut lines);
                 again.push(lines);
                 return link.failed("transport", &problem).await;
             }
         };
         match (answer.status, answer::read(&answer, lines.len())) {
             (413, _) => self.too_large(lines, batch, link, again),
-            (200..=299, Ok(outcomes)) => self.sort(&lines, outcomes, batch, link, again).await,
+            (200..=299, Ok(outcomes)) => {
+                self.bulk_bytes = (self.bulk_bytes + self.bulk_bytes / 8).min(self.most_bytes);
+                self.sort(&lines, outcomes, batch, link, again).await;
+            }
             (200..=299, Err(problem)) => {
-                again.push(lines);
+                mark_sent(&mut lines);
+                halve(lines, again);
                 link.failed("answer", &problem).await;
             }
+            // What is too much at once for a busy server comes in smaller parts, down to single lines.
+            (429, _) => {
+                self.bulk_bytes = (self.bulk_bytes / 2).max(LEAST_BULK_BYTES);
+                halve(lines, again);
+                link.failed("too_many_requests", &answer.told()).await;
+            }
+            // One line that the server cannot read must not keep the others.
+            (400, _) => {
+                halve(lines, again);
+                link.failed("refused", &answer.told()).await;
+            }
             (status, _) => {
+                if status >= 500 {
+                    mark_sent(&mut lines);
+                }
                 again.push(lines);
                 link.failed(answer::kind(status), &answer.told()).await;
             }
         }
     }
 
-    fn too_large(
-        &mut self,
-        mut lines: Vec<usize>,
-        batch: &Batch,
-        link: &mut Link,
-        again: &mut Vec<Vec<usize>>,
-    ) {
+    fn too_large(&mut self, lines: Vec<Place>, batch: &Batch, link: &mut Link, again: &mut Vec<Vec<Place>>) {
         link.metrics().error("too_large");
         if lines.len() < 2 {
             return self.reject(&lines, "the request is too large for the server", batch, link);
         }
         self.bulk_bytes = (self.bulk_bytes / 2).max(LEAST_BULK_BYTES);
-        let second = lines.split_off(lines.len() / 2);
-        again.push(second);
-        again.push(lines);
+        self.most_bytes = self.bulk_bytes;
+        halve(lines, again);
     }
 
     async fn sort(
         &mut self,
-        lines: &[usize],
+        lines: &[Place],
         outcomes: Vec<Outcome>,
         batch: &Batch,
         link: &mut Link,
-        again: &mut Vec<Vec<usize>>,
+        again: &mut Vec<Vec<Place>>,
     ) {
         let mut waiting = Vec::new();
+        let mut taken = Vec::new();
         let mut trouble = None;
-        for (line, outcome) in lines.iter().zip(outcomes) {
+        for (place, outcome) in lines.iter().zip(outcomes) {
             match outcome {
                 Outcome::Stored => {}
-                Outcome::Known => {
+                Outcome::Known { .. } if place.sent => {
                     link.metrics().duplicates.inc();
                 }
+                Outcome::Known { index } => taken.push((*place, index)),
                 Outcome::Later { status, reason } => {
-                    waiting.push(*line);
+                    waiting.push(*place);
                     trouble.get_or_insert((status, reason));
                 }
-                Outcome::Rejected { reason } => self.reject(&[*line], &reason, batch, link),
+                Outcome::Rejected { reason } => self.reject(&[*place], &reason, batch, link),
             }
+        }
+        waiting.extend(self.compare(taken, batch, link).await);
+        if !waiting.is_empty() {
+            waiting.sort_unstable_by_key(|place| place.index);
+            again.push(waiting);
         }
         match trouble {
             None => link.succeeded(),
-            Some((status, reason)) => {
-                again.push(waiting);
-                link.failed(answer::kind(status), &reason).await;
-            }
+            Some((status, reason)) => link.failed(answer::kind(status), &reason).await,
         }
     }
 
+    /// Whether the documents by the IDs of these lines are these lines, sent by an earlier run, or others, which must not
+    /// cost ours. Gives the lines that are to be sent again.
+    async fn compare(&mut self, taken: Vec<(Place, String)>, batch: &Batch, link: &Link) -> Vec<Place> {
+        let mut again = Vec::new();
+        for some in taken.chunks(GET_AT_ONCE) {
+            let question: Vec<Value> =
+                some.iter().map(|(place, index)| self.question(place, index, batch)).collect();
+            let answer =
+                self.target.client.get_many(json!({"docs": question}).to_string().into_bytes()).await;
+            let messages = match answer {
+                Ok(answer) if answer.is_success() => answer::read_messages(&answer),
+                // Nobody may read here: what is known of an ID is that it follows from the line.
+                Ok(answer) if matches!(answer.status, 401 | 403) => {
+                    if !std::mem::replace(&mut self.unchecked_told, true) {
+                        warn!(
+                            problem = answer.told(),
+                            "documents cannot be compared; a line whose ID is known counts as sent before"
+                        );
+                    }
+                    link.metrics().duplicates.inc_by(some.len() as u64);
+                    continue;
+                }
+                Ok(answer) => Err(answer.told()),
+                Err(problem) => Err(problem),
+            };
+            let Ok(messages) = messages.inspect_err(|problem| {
+                tracing::debug!(problem, "documents are compared later");
+            }) else {
+                again.extend(some.iter().map(|(place, _)| *place));
+                continue;
+            };
+            let messages = messages.into_iter().chain(std::iter::repeat(None));
+            for ((place, _), message) in some.iter().zip(messages) {
+                match message {
+                    Some(message) if Some(&message) == self.message(place, batch).as_ref() => {
+                        link.metrics().duplicates.inc();
+                    }
+                    Some(_) => {
+                        link.metrics().collisions.inc();
+                        again.push(Place { attempt: place.attempt.saturating_add(1), ..*place });
+                    }
+                    // Gone since, or never whole: once more.
+                    None => again.push(*place),
+                }
+            }
+        }
+        again
+    }
+
+    fn question(&self, place: &Place, index: &str, batch: &Batch) -> Value {
+        let mut id = Vec::new();
+        let mut own_index = Vec::new();
+        if let Some(line) = batch.get(place.index) {
+            write_id(&line, place.attempt, &mut id);
+            self.events.write_index(&line, &mut own_index);
+        }
+        let own_index = String::from_utf8_lossy(&own_index);
+        // Of a data stream the server names the index behind it.
+        let index = if index.is_empty() { &*own_index } else { index };
+        json!({"_index": index, "_id": String::from_utf8_lossy(&id), "_source": ["message"]})
+    }
+
+    fn message(&self, place: &Place, batch: &Batch) -> Option<String> {
+        let mut document = Vec::new();
+        self.events.write_document(&batch.get(place.index)?, &mut document);
+        let document: Value = serde_json::from_slice(&document).ok()?;
+        document.get("message")?.as_str().map(str::to_owned)
+    }
+
     /// Lines that can never be stored.
-    fn reject(&mut self, lines: &[usize], reason: &str, batch: &Batch, link: &Link) {
+    fn reject(&mut self, lines: &[Place], reason: &str, batch: &Batch, link: &Link) {
         link.metrics().dead_letters.inc_by(lines.len() as u64);
-        for line in lines.iter().filter_map(|line| batch.get(*line)) {
-            self.dead_letters.add(&line, reason, &self.events);
+        for line in lines.iter().filter_map(|place| batch.get(place.index)) {
+            if !self.dead_letters.add(&line, reason, &self.events) {
+                link.metrics().dropped("dead_letter", 1);
+            }
         }
     }
 
     async fn set_up(&mut self, link: &mut Link) {
         while !self.set_up {
-            match self.client.put_template(TEMPLATE_NAME, TEMPLATE).await {
+            let (name, template) = self.target.template();
+            // `create`: what `log-router setup` put, with its retention, stays.
+            let path = format!("/_index_template/{name}?create=true");
+            match self.target.client.call(Method::Put, &path, Some(template.to_owned())).await {
                 Ok(answer) => match judge_set_up(&answer) {
                     ControlFlow::Break(()) => self.set_up = true,
                     ControlFlow::Continue(()) => {
@@ -229,10 +320,24 @@ impl ElasticsearchSink {
     }
 }
 
+/// They may have come although nobody said so.
+fn mark_sent(lines: &mut [Place]) {
+    for place in lines {
+        place.sent = true;
+    }
+}
+
+/// One line alone comes again as it is.
+fn halve(mut lines: Vec<Place>, again: &mut Vec<Vec<Place>>) {
+    let second = lines.split_off(lines.len().div_ceil(2));
+    again.extend([second, lines].into_iter().filter(|lines| !lines.is_empty()));
+}
+
 /// Lines must not wait for ever for a template that this user may not put.
 fn judge_set_up(answer: &Answer) -> ControlFlow<()> {
     match answer.status {
         200..=299 => ControlFlow::Break(()),
+        400 if answer.told().contains("already exists") => ControlFlow::Break(()),
         400 | 403 | 405 => {
             warn!(
                 status = answer.status,

@@ -13,6 +13,8 @@ use self::format::{Format, Header};
 use self::tcp::{Framing, TcpSink};
 use self::udp::UdpSink;
 use super::Built;
+use super::connection::Address;
+use super::tls::Tls;
 use crate::route::Route;
 
 /// Parameters in URIs.
@@ -20,6 +22,8 @@ pub const OPTIONS: &[&str] = &["append_tag", "structured_data", "time_digits"];
 
 /// The port where the URI has none (RFC 5426 and 6587).
 const DEFAULT_PORT: u16 = 514;
+/// RFC 5425.
+const DEFAULT_TLS_PORT: u16 = 6514;
 
 /// What the environment says to syslog outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +85,18 @@ pub fn udp(route: &Route, settings: &super::Settings) -> Built {
 
 /// `syslog+tcp://`.
 pub fn tcp(route: &Route, settings: &super::Settings) -> Built {
-    Ok(Box::new(TcpSink::new(address(route), header(route, settings)?, settings.syslog.framing)))
+    stream(route, settings, None, DEFAULT_PORT)
+}
+
+/// `syslog+tls://`.
+pub fn tls(route: &Route, settings: &super::Settings) -> Built {
+    stream(route, settings, Some(settings.tls.clone()), DEFAULT_TLS_PORT)
+}
+
+fn stream(route: &Route, settings: &super::Settings, tls: Option<Tls>, default_port: u16) -> Built {
+    let address = Address { host: route.host.clone(), port: route.port.unwrap_or(default_port), tls };
+    let (header, framing) = (header(route, settings)?, settings.syslog.framing);
+    Ok(Box::new(TcpSink::new(address, header, framing, settings.resend_bytes)))
 }
 
 fn address(route: &Route) -> (String, u16) {

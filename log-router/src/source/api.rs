@@ -128,6 +128,11 @@ impl Api {
         matches!(&self.state, State::Open { items, .. } if !items.is_empty())
     }
 
+    /// Whether the stream is to be opened again.
+    pub fn is_due(&self) -> bool {
+        matches!(self.state, State::Pausing(until) if until <= Instant::now())
+    }
+
     /// Whether everything of an ended container has been had.
     pub fn is_exhausted(&self) -> bool {
         matches!(self.state, State::Resting | State::Over)

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use memchr::{memchr, memrchr};
 
-use self::chain::{Chain, Seen};
+use self::chain::{Chain, LogFile, Seen};
 use super::assemble::{Assembler, Piece, Wanted};
 use super::{Gap, Progress, Tallies};
 use crate::container::Container;
@@ -125,6 +125,21 @@ impl JsonFile {
             Seen::Rotated | Seen::Absent => {}
         }
         Ok(())
+    }
+
+    /// Whether the engine has deleted the file that is read, or will with one more rotation.
+    pub fn is_urgent(&self, container: &Container) -> bool {
+        self.chain.front().is_some_and(|file| !self.is_read(file))
+            && (self.chain.is_deleted() || self.chain.is_last_kept(container.kept_files))
+    }
+
+    /// Bytes not yet read of deleted files that are held open.
+    pub fn held_bytes(&self) -> u64 {
+        self.chain.deleted_bytes().saturating_sub(if self.chain.is_deleted() { self.read_to } else { 0 })
+    }
+
+    fn is_read(&self, file: &LogFile) -> bool {
+        !self.chain.has_next() && file.size() <= self.read_to
     }
 
     /// The container has ended and everything is read: passes on what has no newline.

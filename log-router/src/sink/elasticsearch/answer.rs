@@ -9,8 +9,11 @@ use super::client::Answer;
 pub(super) enum Outcome {
     /// It is stored.
     Stored,
-    /// It was stored before.
-    Known,
+    /// There is a document by its ID.
+    Known {
+        /// In this index, where the server says so.
+        index: String,
+    },
     /// Not now: too busy, not allowed, no shard. Time or an operator mends that.
     Later {
         /// As HTTP has it.
@@ -41,6 +44,26 @@ struct Body {
 }
 
 #[derive(Deserialize)]
+struct Documents {
+    #[serde(default)]
+    docs: Vec<Document>,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    #[serde(default)]
+    found: bool,
+    #[serde(rename = "_source")]
+    source: Option<Source>,
+}
+
+#[derive(Deserialize)]
+struct Source {
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Deserialize)]
 struct Item {
     create: Status,
 }
@@ -58,6 +81,8 @@ struct Fault {
     kind: String,
     #[serde(default)]
     reason: Option<String>,
+    #[serde(default)]
+    index: Option<String>,
 }
 
 /// One outcome for each of `count` lines, in their order; an error where the answer does not say.
@@ -74,18 +99,24 @@ pub(super) fn read(answer: &Answer, count: usize) -> Result<Vec<Outcome>, String
 }
 
 fn outcome(result: Status) -> Outcome {
-    let (kind, reason) = result.error.map_or_else(Default::default, |fault| {
-        let reason = fault.reason.unwrap_or_default();
-        (fault.kind, reason)
+    let (kind, reason, index) = result.error.map_or_else(Default::default, |fault| {
+        (fault.kind, fault.reason.unwrap_or_default(), fault.index.unwrap_or_default())
     });
     let told = format!("{} {kind}: {reason}", result.status);
     match result.status {
         200..=299 => Outcome::Stored,
-        409 => Outcome::Known,
+        409 => Outcome::Known { index },
         413 => Outcome::Rejected { reason: told },
         400 if OWN_FAULT.contains(&kind.as_str()) => Outcome::Rejected { reason: told },
         status => Outcome::Later { status, reason: told },
     }
+}
+
+/// What the documents by some IDs say, in the order of the question; `None` for those that are not there.
+pub(super) fn read_messages(answer: &Answer) -> Result<Vec<Option<String>>, String> {
+    let body: Documents =
+        serde_json::from_slice(&answer.body).map_err(|error| format!("unreadable answer: {error}"))?;
+    Ok(body.docs.into_iter().map(|d| d.source.filter(|_| d.found).map(|s| s.message)).collect())
 }
 
 /// The value of the label `kind` for a status that stands in the way.
@@ -111,13 +142,13 @@ mod tests {
 
     #[test]
     fn each_line_has_its_outcome() {
-        let body = r#"{"errors":true,"items":[{"create":{"status":201}},{"create":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"exists"}}},
+        let body = r#"{"errors":true,"items":[{"create":{"status":201}},{"create":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"exists","index":"logs-1"}}},
             {"create":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"full"}}},{"create":{"status":503}},
             {"create":{"status":400,"error":{"type":"document_parsing_exception","reason":"no number"}}},
             {"create":{"status":400,"error":{"type":"validation_exception","reason":"too many shards"}}},
             {"create":{"status":403,"error":{"type":"cluster_block_exception","reason":"read-only"}}}]}"#;
         let outcomes = read(&answer(body), 7).unwrap();
-        assert_eq!(outcomes[..2], [Outcome::Stored, Outcome::Known]);
+        assert_eq!(outcomes[..2], [Outcome::Stored, Outcome::Known { index: "logs-1".to_owned() }]);
         let later: Vec<_> = outcomes.iter().map(|o| matches!(o, Outcome::Later { .. })).collect();
         assert_eq!(later, [false, false, true, true, false, true, true]);
         assert_eq!(

@@ -5,6 +5,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::Place;
 use super::event::Events;
 use crate::record::Batch;
 
@@ -12,7 +13,7 @@ use crate::record::Batch;
 #[derive(Debug)]
 pub(super) struct Bulk {
     body: Vec<u8>,
-    lines: Vec<usize>,
+    lines: Vec<Place>,
 }
 
 impl Bulk {
@@ -20,13 +21,13 @@ impl Bulk {
     pub(super) fn fill(
         events: &Events,
         batch: &Batch,
-        places: impl IntoIterator<Item = usize>,
+        places: impl IntoIterator<Item = Place>,
         limit: usize,
     ) -> Self {
         let mut bulk = Self { body: Vec::new(), lines: Vec::new() };
         for place in places {
-            let Some(line) = batch.get(place) else { break };
-            events.write(&line, &mut bulk.body);
+            let Some(line) = batch.get(place.index) else { break };
+            events.write(&line, place.attempt, &mut bulk.body);
             bulk.lines.push(place);
             if bulk.body.len() >= limit {
                 break;
@@ -41,7 +42,7 @@ impl Bulk {
     }
 
     /// The gzipped body and the places of its lines. Compresses beside the runtime: it takes milliseconds.
-    pub(super) async fn compress(self) -> (Vec<u8>, Vec<usize>) {
+    pub(super) async fn compress(self) -> (Vec<u8>, Vec<Place>) {
         let Self { body, lines } = self;
         let compressed = tokio::task::spawn_blocking(move || gzip(&body)).await;
         // An empty body is answered with an error, and the lines come again.
@@ -49,7 +50,7 @@ impl Bulk {
     }
 }
 
-fn gzip(body: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(body: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8 + 1024), Compression::fast());
     // Writing to a Vec cannot fail.
     encoder.write_all(body).and_then(|()| encoder.finish()).unwrap_or_default()

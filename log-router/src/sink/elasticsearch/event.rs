@@ -1,22 +1,38 @@
-//! A line as a document: the fields that Logstash's syslog input gives, and `docker.*`.
+//! A line as a document: the fields that Logstash's syslog input gives, and `docker.*`; and where it goes.
 
 use agent_core::identity::SharedIdentity;
 use serde::Serialize;
 
+use super::ecs;
 use crate::container::Container;
+use crate::position::Fingerprint;
 use crate::priority::Priority;
 use crate::record::{Batch, Line, Stream};
 use crate::sink::syslog::format::sanitized;
 use crate::time::Utc;
 
-const SERVICE_LABELS: [&str; 2] = ["com.docker.swarm.service.name", "com.docker.compose.service"];
-const TASK_LABELS: [&str; 1] = ["com.docker.swarm.task.name"];
-const STACK_LABELS: [&str; 2] = ["com.docker.stack.namespace", "com.docker.compose.project"];
+pub(super) const SERVICE_LABELS: [&str; 2] = ["com.docker.swarm.service.name", "com.docker.compose.service"];
+pub(super) const TASK_LABELS: [&str; 1] = ["com.docker.swarm.task.name"];
+pub(super) const STACK_LABELS: [&str; 2] = ["com.docker.stack.namespace", "com.docker.compose.project"];
+
+/// Which documents, and where they go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::sink) enum Mode {
+    /// The fields of the book, into `logstash-YYYY.MM.dd`.
+    #[default]
+    Book,
+    /// ECS, into the data stream `logs-docker-NAMESPACE`.
+    DataStream {
+        /// The last part of its name.
+        namespace: String,
+    },
+}
 
 /// Writes documents; what is the same for all lines of a container is rendered once a batch.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(in crate::sink) struct Events {
     identity: SharedIdentity,
+    mode: Mode,
     /// By [`Line::container_index`].
     rendered: Vec<Vec<u8>>,
 }
@@ -48,61 +64,57 @@ struct Docker<'a> {
 
 impl Events {
     /// The node's name is asked for with each batch: it may become known later.
-    pub(super) fn new(identity: SharedIdentity) -> Self {
-        Self { identity, rendered: Vec::new() }
+    pub(in crate::sink) fn new(identity: SharedIdentity, mode: Mode) -> Self {
+        Self { identity, mode, rendered: Vec::new() }
     }
 
     /// Renders the containers of a batch.
-    pub(super) fn begin(&mut self, batch: &Batch) {
+    pub(in crate::sink) fn begin(&mut self, batch: &Batch) {
         self.rendered = vec![Vec::new(); batch.containers()];
         for line in batch.lines() {
             if let Some(rendered) = self.rendered.get_mut(line.container_index).filter(|r| r.is_empty()) {
-                *rendered = render(line.container, self.identity.get().node_name.as_deref());
+                let identity = self.identity.get();
+                let node = identity.node_name.as_deref();
+                *rendered = match &self.mode {
+                    Mode::Book => render(line.container, node),
+                    Mode::DataStream { namespace } => ecs::render(line.container, node, namespace),
+                };
             }
         }
     }
 
-    /// Appends the action line and the document.
-    pub(super) fn write(&self, line: &Line<'_>, out: &mut Vec<u8>) {
-        let time = Utc::from_nanos(line.time);
+    /// Appends the action line and the document. `attempt` above 0 gives another ID: the others are taken.
+    pub(super) fn write(&self, line: &Line<'_>, attempt: u8, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"create\":{\"_index\":\"");
-        write_index(&time, out);
+        self.write_index(line, out);
         out.extend_from_slice(b"\",\"_id\":\"");
-        write_id(line, out);
+        write_id(line, attempt, out);
         out.extend_from_slice(b"\"}}\n");
         self.write_document(line, out);
         out.push(b'\n');
     }
 
+    /// Appends the name of the index or data stream.
+    pub(super) fn write_index(&self, line: &Line<'_>, out: &mut Vec<u8>) {
+        match &self.mode {
+            Mode::Book => write_index(&Utc::from_nanos(line.time), out),
+            Mode::DataStream { namespace } => {
+                for part in ["logs-", ecs::DATASET, "-", namespace] {
+                    out.extend_from_slice(part.as_bytes());
+                }
+            }
+        }
+    }
+
+    pub(super) fn write_number(value: u8, out: &mut Vec<u8>) {
+        out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+
     /// Appends the document.
-    pub(super) fn write_document(&self, line: &Line<'_>, out: &mut Vec<u8>) {
-        let time = Utc::from_nanos(line.time);
-        let priority = Priority::of(line);
-        out.extend_from_slice(b"{\"message\":");
-        write_json(&String::from_utf8_lossy(line.text), out);
-        out.extend_from_slice(b",\"@version\":\"1\",\"@timestamp\":\"");
-        // Milliseconds, as Logstash has them; the two below sort to the nanosecond.
-        time.write_rfc3339(3, out);
-        for name in ["timestamp8601", "timestamp"] {
-            out.extend_from_slice(b"\",\"");
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b"\":\"");
-            time.write_rfc3339(9, out);
-        }
-        out.push(b'"');
-        for (name, value) in [
-            ("priority", priority.value()),
-            ("severity", priority.severity()),
-            ("facility", priority.facility()),
-        ] {
-            write_key(name, out);
-            out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-        }
-        for (name, label) in
-            [("severity_label", priority.severity_label()), ("facility_label", priority.facility_label())]
-        {
-            write_key(name, out);
-            write_json(label, out);
+    pub(in crate::sink) fn write_document(&self, line: &Line<'_>, out: &mut Vec<u8>) {
+        match self.mode {
+            Mode::Book => write_book(line, out),
+            Mode::DataStream { .. } => ecs::write(line, &String::from_utf8_lossy(line.text), out),
         }
         out.push(b',');
         // Rendered as an object of its own: without its opening brace it ends ours.
@@ -112,8 +124,37 @@ impl Events {
     }
 }
 
+fn write_book(line: &Line<'_>, out: &mut Vec<u8>) {
+    let time = Utc::from_nanos(line.time);
+    let priority = Priority::of(line);
+    out.extend_from_slice(b"{\"message\":");
+    write_json(&String::from_utf8_lossy(line.text), out);
+    out.extend_from_slice(b",\"@version\":\"1\",\"@timestamp\":\"");
+    // Milliseconds, as Logstash has them; the two below sort to the nanosecond.
+    time.write_rfc3339(3, out);
+    for name in ["timestamp8601", "timestamp"] {
+        out.extend_from_slice(b"\",\"");
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":\"");
+        time.write_rfc3339(9, out);
+    }
+    out.push(b'"');
+    for (name, value) in
+        [("priority", priority.value()), ("severity", priority.severity()), ("facility", priority.facility())]
+    {
+        write_key(name, out);
+        out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+    for (name, label) in
+        [("severity_label", priority.severity_label()), ("facility_label", priority.facility_label())]
+    {
+        write_key(name, out);
+        write_json(label, out);
+    }
+}
+
 fn render(container: &Container, node: Option<&str>) -> Vec<u8> {
-    let label = |names: &[&str]| names.iter().find_map(|name| container.label(name));
+    let label = |names: &[&str]| label_of(container, names);
     let logsource = sanitized(node.unwrap_or(&container.hostname), container);
     let fields = ByContainer {
         host: node.unwrap_or(&logsource),
@@ -133,14 +174,19 @@ fn render(container: &Container, node: Option<&str>) -> Vec<u8> {
     serde_json::to_vec(&fields).unwrap_or_default()
 }
 
+/// The first of these labels that there is.
+pub(super) fn label_of<'a>(container: &'a Container, names: &[&str]) -> Option<&'a str> {
+    names.iter().find_map(|name| container.label(name))
+}
+
 /// `logstash-2016.10.19`, by the day of the line in UTC.
-pub(super) fn write_index(time: &Utc, out: &mut Vec<u8>) {
+fn write_index(time: &Utc, out: &mut Vec<u8>) {
     out.extend_from_slice(b"logstash-");
     time.write_date(b'.', out);
 }
 
 /// Follows from the line alone, sorts by time, and differs for equal texts at equal times.
-pub(super) fn write_id(line: &Line<'_>, out: &mut Vec<u8>) {
+pub(super) fn write_id(line: &Line<'_>, attempt: u8, out: &mut Vec<u8>) {
     for shift in (0..16).rev() {
         let digit = (line.time >> (shift * 4)) & 15;
         out.push(b"0123456789abcdef".get(usize::try_from(digit).unwrap_or(0)).copied().unwrap_or(b'0'));
@@ -152,15 +198,23 @@ pub(super) fn write_id(line: &Line<'_>, out: &mut Vec<u8>) {
         Stream::Stderr => b"-e",
     });
     out.extend_from_slice(itoa::Buffer::new().format(line.ordinal).as_bytes());
+    if attempt > 0 {
+        // By the text, so that it is the same when the line is sent again.
+        let hash = line
+            .text
+            .chunks(Fingerprint::LONGEST)
+            .fold(0_u64, |hash, part| hash.rotate_left(5) ^ Fingerprint::of(part).hash);
+        out.extend_from_slice(format!("-{attempt}-{hash:016x}").as_bytes());
+    }
 }
 
-fn write_key(name: &str, out: &mut Vec<u8>) {
+pub(super) fn write_key(name: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
 }
 
-fn write_json(text: &str, out: &mut Vec<u8>) {
+pub(super) fn write_json(text: &str, out: &mut Vec<u8>) {
     // A Vec has no errors of its own, and text always has a JSON form.
     let _infallible: Result<(), serde_json::Error> = serde_json::to_writer(out, text);
 }

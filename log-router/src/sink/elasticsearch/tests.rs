@@ -61,6 +61,11 @@ async fn serve(stream: TcpStream, answers: Answers, bulks: Arc<Mutex<Vec<Vec<Str
         stream.read_exact(&mut body).await.unwrap();
         let (status, answer) = if head.starts_with("put /_index_template/") {
             (200, json!({"acknowledged": true}))
+        } else if head.starts_with("post /_mget") {
+            // Who asks finds "known" under every ID.
+            let question: Value = serde_json::from_slice(&body).unwrap();
+            let count = question["docs"].as_array().unwrap().len();
+            (200, json!({"docs": vec![json!({"found": true, "_source": {"message": "known"}}); count]}))
         } else {
             assert!(head.contains("content-encoding: gzip") && head.starts_with("post /_bulk"), "{head}");
             let mut text = String::new();
@@ -98,6 +103,8 @@ async fn deliver(server: &Server, texts: &[&str]) -> (String, String) {
     let folder = FakeRoot::new();
     let settings = AllSettings {
         syslog: syslog::Settings::from_environment(&Environment::default()).unwrap(),
+        tls: crate::sink::tls::Tls::from_environment(&Environment::default()).unwrap(),
+        resend_bytes: 0,
         elasticsearch: Settings::default(),
         identity: SharedIdentity::new(Identity::default()),
         dead_letters: Some(folder.path().to_owned()),
@@ -202,7 +209,7 @@ async fn large_batches_go_in_several_requests() {
 
 #[test]
 fn the_template_is_json_and_texts_are_searchable_by_words() {
-    let template: Value = serde_json::from_str(TEMPLATE).unwrap();
+    let template: Value = serde_json::from_str(book_template().1).unwrap();
     let mappings = &template["template"]["mappings"];
     assert_eq!(template["index_patterns"], json!(["logstash-*"]));
     assert_eq!(mappings["properties"]["message"]["type"], "text");
@@ -211,4 +218,65 @@ fn the_template_is_json_and_texts_are_searchable_by_words() {
         (&strings["type"], &strings["fields"]["keyword"]["type"]),
         (&json!("text"), &json!("keyword"))
     );
+}
+
+#[tokio::test]
+async fn an_id_that_another_line_took_costs_no_line() {
+    let server = Server::start(|number, texts| {
+        stored(texts, |_| if number == 0 { (409, "version_conflict_engine_exception") } else { (201, "") })
+    })
+    .await;
+    let (metrics, _) = deliver(&server, &["known", "other"]).await;
+    assert_eq!(server.bulks(), [vec!["known", "other"], vec!["other"]]);
+    for line in
+        ["log_router_duplicates_total{route=\"r\"} 1", "log_router_id_collisions_total{route=\"r\"} 1"]
+    {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn an_unreadable_answer_halves_the_request() {
+    let server =
+        Server::start(|number, _| (200, if number == 0 { json!("what") } else { json!({"errors": false}) }))
+            .await;
+    deliver(&server, &["a", "b", "c", "d", "e"]).await;
+    assert_eq!(server.bulks(), [vec!["a", "b", "c", "d", "e"], vec!["a", "b", "c"], vec!["d", "e"]]);
+}
+
+#[test]
+fn routes_name_mode_nodes_and_namespace() {
+    let settings = Settings::default();
+    let target = |uri: &str| Target::new("http", &Route::parse("test", uri).unwrap(), &settings);
+    assert_eq!(target("elasticsearch://a").unwrap().mode, event::Mode::Book);
+    let stream = target("elasticsearch://a?mode=data-stream&nodes=b,c:9201&namespace=prod").unwrap();
+    assert_eq!(stream.mode, event::Mode::DataStream { namespace: "prod".to_owned() });
+    assert!(format!("{:?}", stream.client).contains("nodes: 3"));
+    for (uri, problem) in [
+        ("elasticsearch://a?mode=x", "unknown mode x"),
+        ("elasticsearch://a?namespace=x", "needs mode=data-stream"),
+        ("elasticsearch://a?mode=data-stream&namespace=A-b", "bad namespace"),
+    ] {
+        let error = target(uri).err().unwrap().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn dead_letters_are_sent_again_and_what_is_refused_stays() {
+    let server = Server::start(|_, texts| {
+        stored(texts, |text| if text == "bad" { (400, "document_parsing_exception") } else { (201, "") })
+    })
+    .await;
+    let folder = FakeRoot::new();
+    let letter = |text: &str| json!({"reason": "r", "index": "i", "id": text, "document": {"message": text}});
+    let file =
+        folder.file("k.dead-letters.ndjson", format!("{}\n{}\n{{\"torn", letter("mended"), letter("bad")));
+    let route = Route::parse("test", &format!("elasticsearch://127.0.0.1:{}", server.port)).unwrap();
+    let target = Target::new("http", &route, &Settings::default()).unwrap();
+    let report = replay::replay(&target, &folder.path().join("k")).await.unwrap();
+    assert_eq!(report, replay::Report { stored: 1, refused: 2, stopped: None });
+    let left = std::fs::read_to_string(file).unwrap();
+    assert!(left.contains("\"bad\"") && left.contains("{\"torn") && !left.contains("mended"), "{left}");
+    assert_eq!(server.bulks(), [["mended", "bad"]]);
 }

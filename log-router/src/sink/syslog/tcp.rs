@@ -1,29 +1,20 @@
-//! Syslog over TCP: newline or octet-counted framing, one connection, connected again for ever.
+//! Syslog over TCP and TLS: newline or octet-counted framing, one connection, connected again for ever.
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use rustix::net::sockopt;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use super::format::{Header, Prepared};
 use super::window::{Piece, Window};
 use crate::record::Batch;
+use crate::sink::connection::{Address, Connection, Peer};
 use crate::sink::{Delivery, Link, Sink};
 
-/// How many of the newest bytes are sent again after a break.
-const RESEND_BYTES: usize = 1024 * 1024;
 /// Messages are written together up to this size.
 const PIECE_BYTES: usize = 64 * 1024;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A receiver that is gone without a word is given up after this long with unacknowledged bytes.
-const UNACKNOWLEDGED_MILLISECONDS: u32 = 120_000;
 /// Bytes that were written this long ago are on the other side, or the connection is known to be broken.
 const SETTLED: Duration = Duration::from_secs(5);
-/// Longer than this nobody's word is needed to know that an idle connection is alive.
-const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// How messages are told apart in the stream (RFC 6587).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,83 +28,98 @@ pub(super) enum Framing {
 /// One receiver.
 #[derive(Debug)]
 pub(super) struct TcpSink {
-    address: (String, u16),
+    address: Address,
     header: Header,
     framing: Framing,
-    stream: Option<TcpStream>,
+    connection: Option<Connection>,
     window: Window,
     last_write: Instant,
 }
 
-/// What the receiver's side of a connection says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Peer {
-    Open,
-    /// It closed the connection in order. A system does so only when everything that came was read.
-    Closed,
-    /// It is gone, perhaps with bytes unread.
-    Broken,
-}
-
 impl TcpSink {
     /// Connects with the first delivery.
-    pub(super) fn new(address: (String, u16), header: Header, framing: Framing) -> Self {
-        let window = Window::new(RESEND_BYTES);
-        Self { address, header, framing, stream: None, window, last_write: Instant::now() }
+    pub(super) fn new(address: Address, header: Header, framing: Framing, resend_bytes: usize) -> Self {
+        let window = Window::new(resend_bytes);
+        Self { address, header, framing, connection: None, window, last_write: Instant::now() }
     }
 
     /// Writes everything that is to be written. May be dropped at any time and called again.
     async fn write_out(&mut self, link: &mut Link) {
         while self.window.unwritten().is_some() {
-            match self.write_some().await {
-                Ok(()) => link.succeeded(),
-                Err((kind, error)) => {
-                    self.disconnect();
-                    let (host, port) = &self.address;
-                    link.failed(kind, &format!("{host}:{port}: {error}")).await;
-                }
+            let written = self.write_some().await;
+            self.tell(written, link).await;
+        }
+        // TLS keeps bytes back where the system took them slowly.
+        while let Some(connection) = &mut self.connection {
+            let flushed = connection.flush().await.map_err(|error| ("write", error));
+            let failed = flushed.is_err();
+            self.tell(flushed, link).await;
+            if !failed {
+                return;
+            }
+            while self.window.unwritten().is_some() {
+                let written = self.write_some().await;
+                self.tell(written, link).await;
+            }
+        }
+    }
+
+    async fn tell(&mut self, result: Result<(), (&'static str, io::Error)>, link: &mut Link) {
+        match result {
+            Ok(()) => link.succeeded(),
+            Err((kind, error)) => {
+                self.disconnect();
+                let Address { host, port, .. } = &self.address;
+                link.failed(kind, &format!("{host}:{port}: {error}")).await;
             }
         }
     }
 
     async fn write_some(&mut self) -> Result<(), (&'static str, io::Error)> {
-        self.check_peer();
-        let stream = if let Some(stream) = &mut self.stream {
-            stream
+        self.check_peer().await;
+        let connection = if let Some(connection) = &mut self.connection {
+            connection
         } else {
-            let stream = connect(&self.address).await.map_err(|error| ("connect", error))?;
-            self.stream.insert(stream)
+            let connection = Connection::open(&self.address).await.map_err(|error| ("connect", error))?;
+            self.connection.insert(connection)
         };
         if let Some(bytes) = self.window.unwritten() {
-            let count = stream.write(bytes).await.map_err(|error| ("write", error))?;
+            let count = connection.write_some(bytes).await.map_err(|error| ("write", error))?;
             self.window.wrote(count);
             self.last_write = Instant::now();
         }
         Ok(())
     }
 
-    /// Notices a connection that is over before anything is written into it.
-    fn check_peer(&mut self) {
-        match self.stream.as_ref().map_or(Peer::Open, peer) {
+    /// Notices a connection that is over, or leads to where the receiver is no more, before anything is written into it.
+    async fn check_peer(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        let peer = connection.peer();
+        let peer =
+            if peer == Peer::Open && connection.has_moved(&self.address).await { Peer::Closed } else { peer };
+        self.act_on(peer);
+    }
+
+    fn act_on(&mut self, peer: Peer) {
+        match peer {
             Peer::Open => {}
             Peer::Closed if self.last_write.elapsed() > SETTLED => {
                 self.window.forget_written();
-                self.stream = None;
+                self.connection = None;
             }
             Peer::Closed | Peer::Broken => self.disconnect(),
         }
     }
 
     fn disconnect(&mut self) {
-        self.stream = None;
+        self.connection = None;
         self.window.rewind();
     }
 
     async fn watch(&mut self, link: &mut Link) {
-        let Some(stream) = &self.stream else { return std::future::pending().await };
-        // Errors show in what is read.
-        let _seen_below = stream.readable().await;
-        self.check_peer();
+        let Some(connection) = &mut self.connection else { return std::future::pending().await };
+        let peer = connection.wait_for_peer().await;
+        self.act_on(peer);
         self.write_out(link).await;
     }
 }
@@ -133,31 +139,6 @@ impl Sink for TcpSink {
     /// What was written last may be lost with the connection although nothing more is to be written.
     fn idle<'a>(&'a mut self, link: &'a mut Link) -> Delivery<'a> {
         Box::pin(self.watch(link))
-    }
-}
-
-/// The name is resolved anew each time: receivers move.
-async fn connect((host, port): &(String, u16)) -> io::Result<TcpStream> {
-    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect((host.as_str(), *port)))
-        .await
-        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    stream.set_nodelay(true)?;
-    sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MILLISECONDS)?;
-    sockopt::set_tcp_keepidle(&stream, KEEPALIVE)?;
-    sockopt::set_socket_keepalive(&stream, true)?;
-    Ok(stream)
-}
-
-/// Syslog receivers never answer: anything but "nothing to read yet" is the end of the connection, or about to be.
-fn peer(stream: &TcpStream) -> Peer {
-    let mut buffer = [0; 64];
-    loop {
-        match stream.try_read(&mut buffer) {
-            Ok(0) => return Peer::Closed,
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Peer::Open,
-            Err(_) => return Peer::Broken,
-        }
     }
 }
 

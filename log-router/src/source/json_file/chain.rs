@@ -43,6 +43,15 @@ impl LogFile {
         }
     }
 
+    /// How long it is now.
+    pub(super) fn size(&self) -> u64 {
+        self.file.metadata().map_or(0, |status| status.len())
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.file.metadata().is_ok_and(|status| status.nlink() == 0)
+    }
+
     /// The inode's number.
     pub(super) fn inode(&self) -> u64 {
         self.inode
@@ -103,6 +112,21 @@ impl Chain {
     /// Whether newer files wait behind the front.
     pub(super) fn has_next(&self) -> bool {
         self.files.len() > 1
+    }
+
+    /// Whether the front has no name any more.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.front().is_some_and(LogFile::is_deleted)
+    }
+
+    /// Whether the engine, which keeps so many files, deletes the front with its next rotation.
+    pub(super) fn is_last_kept(&self, kept_files: Option<usize>) -> bool {
+        kept_files.is_some_and(|kept| self.files.len() >= kept)
+    }
+
+    /// The sizes of all deleted files.
+    pub(super) fn deleted_bytes(&self) -> u64 {
+        self.files.iter().filter(|file| file.is_deleted()).map(LogFile::size).sum()
     }
 
     /// Leaves the front behind.

@@ -23,13 +23,23 @@ fn registry() -> Container {
 }
 
 fn written(container: Container, node: Option<&str>, stream: Stream, text: &[u8]) -> (Value, Value) {
+    written_as(Mode::Book, container, node, stream, text)
+}
+
+fn written_as(
+    mode: Mode,
+    container: Container,
+    node: Option<&str>,
+    stream: Stream,
+    text: &[u8],
+) -> (Value, Value) {
     let mut batch = Batch::default();
     batch.push(&Arc::new(container), stream, TIME, 2, text);
     let identity = Identity { node_name: node.map(str::to_owned), node_id: None };
-    let mut events = Events::new(SharedIdentity::new(identity));
+    let mut events = Events::new(SharedIdentity::new(identity), mode);
     events.begin(&batch);
     let mut out = Vec::new();
-    events.write(&batch.get(0).unwrap(), &mut out);
+    events.write(&batch.get(0).unwrap(), 0, &mut out);
     let mut parts = out.split(|byte| *byte == b'\n').map(|part| serde_json::from_slice(part).ok());
     (parts.next().unwrap().unwrap(), parts.next().unwrap().unwrap())
 }
@@ -107,4 +117,76 @@ fn any_bytes_make_a_document() {
     ] {
         assert_eq!(written(registry(), None, Stream::Stdout, text).1["message"], expected);
     }
+}
+
+#[test]
+fn the_data_streams_event_has_ecs_fields_and_the_books() {
+    let mut container = registry();
+    for (label, value) in [
+        ("com.docker.swarm.service.name", "registry"),
+        ("com.docker.swarm.service.id", "s1"),
+        ("com.docker.swarm.task.name", "registry.1.abszmuwq8k3d7comu5041z2mc"),
+        ("com.docker.swarm.task.id", "abszmuwq8k3d7comu5041z2mc"),
+        ("com.docker.swarm.node.id", "n1"),
+        ("com.docker.stack.namespace", "infra"),
+    ] {
+        container.labels.insert(label.to_owned(), value.to_owned());
+    }
+    let mode = Mode::DataStream { namespace: "default".to_owned() };
+    let (action, event) = written_as(mode, container, Some("node-1"), Stream::Stderr, b"failed");
+    assert_eq!(action["create"]["_index"], "logs-docker-default");
+    let expected = json!({
+        "@timestamp": "2016-10-19T23:14:19.000000000Z",
+        "timestamp": "2016-10-19T23:14:19.000000000Z",
+        "timestamp8601": "2016-10-19T23:14:19.000000000Z",
+        "message": "failed",
+        "stream": "stderr",
+        "priority": 11,
+        "severity": 3,
+        "facility": 1,
+        "severity_label": "Error",
+        "facility_label": "user-level",
+        "log": {"level": "error", "syslog": {
+            "priority": 11,
+            "severity": {"code": 3, "name": "Error"},
+            "facility": {"code": 1, "name": "user-level"},
+        }},
+        "program": "registry.1.abszmuwq8k3d7comu5041z2mc",
+        "logsource": "node-1",
+        "pid": "4833",
+        "process": {"pid": 4833},
+        "host": {"name": "node-1"},
+        "container": {
+            "id": "c51c177bd308aaaa",
+            "name": "registry.1.abszmuwq8k3d7comu5041z2mc",
+            "image": {"name": "registry:2"},
+            "runtime": "docker",
+        },
+        "service": {"name": "registry"},
+        "docker": {"swarm": {
+            "stack": {"name": "infra"},
+            "service": {"id": "s1", "name": "registry"},
+            "task": {"id": "abszmuwq8k3d7comu5041z2mc", "name": "registry.1.abszmuwq8k3d7comu5041z2mc"},
+            "node": {"id": "n1", "name": "node-1"},
+        }},
+        "data_stream": {"type": "logs", "dataset": "docker", "namespace": "default"},
+        "event": {"dataset": "docker", "kind": "event"},
+        "ecs": {"version": "8.11.0"},
+    });
+    assert_eq!(event, expected);
+}
+
+#[test]
+fn another_id_follows_from_the_text() {
+    let id = |text: &[u8], attempt| {
+        let mut batch = Batch::default();
+        batch.push(&Arc::new(registry()), Stream::Stdout, TIME, 2, text);
+        let mut out = Vec::new();
+        write_id(&batch.get(0).unwrap(), attempt, &mut out);
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(id(b"a", 0), id(b"b", 0));
+    assert_eq!(id(b"a", 1), id(b"a", 1));
+    let all = [id(b"a", 0), id(b"a", 1), id(b"b", 1), id(b"a", 2)];
+    assert_eq!(all.iter().collect::<std::collections::HashSet<_>>().len(), 4, "{all:?}");
 }

@@ -34,6 +34,12 @@ fn batch(numbers: std::ops::Range<u32>) -> Batch {
     batch
 }
 
+const RESEND_BYTES: usize = 1024 * 1024;
+
+fn to(host: String, port: u16) -> Address {
+    Address { host, port, tls: None }
+}
+
 fn link() -> Link {
     Link::new("test".to_owned(), Metrics::register(&mut Registry::default()).route("test"))
 }
@@ -76,12 +82,13 @@ async fn resets_lose_nothing() {
                     break;
                 }
             }
-            sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+            rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
             drop(stream);
             sender.send(numbers(&bytes)).await.unwrap();
         }
     });
-    let mut sink = TcpSink::new(("localhost".to_owned(), port), header(), Framing::Traditional);
+    let mut sink =
+        TcpSink::new(to("localhost".to_owned(), port), header(), Framing::Traditional, RESEND_BYTES);
     let mut link = link();
     let sending = tokio::spawn(async move {
         for start in (0..LINES).step_by(1000) {
@@ -109,7 +116,12 @@ async fn a_late_receiver_gets_everything() {
     let address = reserved.local_addr().unwrap();
     drop(reserved);
     let delivery = tokio::spawn(async move {
-        let mut sink = TcpSink::new(("127.0.0.1".to_owned(), address.port()), header(), Framing::Traditional);
+        let mut sink = TcpSink::new(
+            to("127.0.0.1".to_owned(), address.port()),
+            header(),
+            Framing::Traditional,
+            RESEND_BYTES,
+        );
         sink.deliver(&batch(0..10), &mut link()).await;
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -120,4 +132,67 @@ async fn a_late_receiver_gets_everything() {
     let mut received = Vec::new();
     stream.read_to_end(&mut received).await.unwrap();
     assert_eq!(numbers(&received), (0..10).collect::<Vec<_>>());
+}
+
+/// A receiver that wants a certificate, of an authority that only this test knows.
+#[tokio::test]
+async fn tls_goes_both_ways_with_own_certificates() {
+    use agent_core::testing::FakeRoot;
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+    use crate::sink::tls::Tls;
+
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let issue = |name: &str| {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &authority).unwrap().pem(), key.serialize_pem())
+    };
+    let ca = CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap();
+    let (certificate, key) = issue("localhost");
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(ca).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(
+            vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
+            PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
+        )
+        .unwrap();
+    let listener = TcpListener::bind("localhost:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let receiving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+        let mut stream = acceptor.accept(stream).await.unwrap();
+        let mut received = Vec::new();
+        while numbers(&received).len() < 20_000 {
+            assert!(stream.read_buf(&mut received).await.unwrap() > 0, "all lines before the end");
+        }
+        numbers(&received)
+    });
+
+    let folder = FakeRoot::new();
+    let (certificate, key) = issue("router");
+    let file = |name: &str, content: String| folder.file(name, content).display().to_string();
+    let environment = [
+        ("LOGSPOUT_TLS_CA_CERTS", file("ca.pem", authority.pem())),
+        ("LOGSPOUT_TLS_CLIENT_CERT", file("cert.pem", certificate)),
+        ("LOGSPOUT_TLS_CLIENT_KEY", file("key.pem", key)),
+        ("LOGSPOUT_TLS_DISABLE_SYSTEM_ROOTS", "true".to_owned()),
+    ];
+    let tls = Tls::from_environment(&environment.into_iter().collect()).unwrap();
+    let address = Address { host: "localhost".to_owned(), port, tls: Some(tls) };
+    let mut sink = TcpSink::new(address, header(), Framing::Traditional, RESEND_BYTES);
+    sink.deliver(&batch(0..20_000), &mut link()).await;
+    assert_eq!(receiving.await.unwrap(), (0..20_000).collect::<Vec<_>>());
 }
