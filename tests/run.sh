@@ -27,7 +27,8 @@ cargo test -p e2e --locked -- --test-threads=1
 
 step "containers with a newer engine"
 # A tests' engine for each of them, too: Docker 28 of Debian's packages instead of this machine's version.
-ENGINE_ROOT=$(bash tests/lab/node/node.sh build) cargo test -p e2e --locked --test e2e -- --test-threads=1 container_exporter:: containers:: dashboards_container::
+ENGINE_ROOT=$(bash tests/lab/node/node.sh build)
+ENGINE_ROOT=$ENGINE_ROOT cargo test -p e2e --locked --test e2e -- --test-threads=1 container_exporter:: containers:: dashboards_container::
 
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked -q
