@@ -234,7 +234,7 @@ fn today_index(lab: &Lab) -> String {
 #[test]
 #[ignore = "make test-loss"]
 fn a_small_and_strict_server_gets_every_line() {
-    let settings = ["http.max_content_length=1mb", "indexing_pressure.memory.limit=200kb"];
+    let settings = ["http.max_content_length=512kb", "indexing_pressure.memory.limit=200kb"];
     let lab = Lab::start(Kind::Elasticsearch8, "small", 43, &settings);
     let role = json!({"indices": [{"names": ["*"], "privileges": ["all"]}], "cluster": ["all"]});
     lab.search.must("PUT", "/_security/role/all", &role);
