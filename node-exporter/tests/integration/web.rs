@@ -1,10 +1,11 @@
 //! `--web.config.file` and `--web.systemd-socket` as a service manager and a user give them.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
-use std::{fs, io::Read, io::Write};
+use std::time::{Duration, Instant};
+use std::{fs, io::Read, io::Write, thread};
 
 use crate::exporter::{BINARY, Exporter, FIXTURES};
 
@@ -77,4 +78,49 @@ fn users_are_asked_for_and_a_bad_file_is_told_at_start() {
         text.contains("web.yml:3:1: `unknown field `rate`") && text.contains("--web.max-requests"),
         "{text}"
     );
+}
+
+#[test]
+fn every_listen_address_is_served() {
+    let exporter = Exporter::start(&[&["--web.listen-address=127.0.0.1:0"], &FIXTURES[..]].concat());
+    let addresses = || -> Vec<String> {
+        let log = exporter.log();
+        log.lines()
+            .filter_map(|line| Some(line.split_once("message=listening address=")?.1.to_owned()))
+            .collect()
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while addresses().len() < 2 && Instant::now() < deadline {
+        thread::yield_now();
+    }
+    assert_eq!(addresses().len(), 2, "{}", exporter.log());
+    for address in addresses() {
+        let mut stream = TcpStream::connect(&address).expect("a connection");
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+            .expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.contains("node_load1 "), "{address}: {answer}");
+    }
+}
+
+#[test]
+fn a_scrape_too_many_is_told_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("slow.prom");
+    assert!(Command::new("mkfifo").arg(&file).status().expect("it runs").success());
+    let directory = format!("--collector.textfile.directory={}", folder.path().display());
+    let only = ["--collector.disable-defaults", "--collector.textfile", "--web.max-requests=1", &directory];
+    let exporter = Exporter::start(&only);
+    thread::scope(|scope| {
+        let first = scope.spawn(|| exporter.get("/metrics", "text/plain"));
+        // Returns when the first scrape has opened the other end, and waits for what it says.
+        let mut pipe = fs::OpenOptions::new().write(true).open(&file).expect("the pipe");
+        assert_eq!(exporter.get("/metrics", "text/plain").0, 503);
+        pipe.write_all(b"slow 0.25\n").expect("a line");
+        drop(pipe);
+        let (status, body) = first.join().expect("an answer");
+        assert!(status == 200 && body.contains("\nslow 0.25\n"), "{status}: {body}");
+    });
 }
