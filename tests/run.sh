@@ -12,6 +12,8 @@ bash tests/prepare.sh
 step "format and lints"
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --all-features --locked -q -- -D warnings
+# A workspace of its own, whose versions follow ours.
+cargo metadata --format-version 1 --locked --manifest-path tests/fuzz/Cargo.toml >/dev/null
 
 shellcheck -x deploy/*.sh deploy/lib/*.sh deploy/offline/*.sh tests/*.sh tests/lib/*.sh tests/bench/*.sh tests/vm/*.sh tests/lab/*.sh tests/lab/*/*.sh .ci/run
 

@@ -88,7 +88,7 @@ fn only_reading_passes_and_environments_do_not() {
         (&["version", "--format", "{{.Server.APIVersion}}"], "1.41"),
         (&["logs", "seen"], "hello"),
         (&["stats", "--no-stream", "--format", "{{.Name}}", "seen"], "seen"),
-        (&["inspect", "-f", "{{.Config.Env}}", "seen"], "[LOGSPOUT=ignore LOGSPOUT_MULTILINE=true]"),
+        (&["inspect", "-f", "{{len .Config.Env}} {{.Config.Env}}", "seen"], "2 [LOGSPOUT"),
         (&["service", "ls", "--format", "{{.Name}}"], "svc"),
         (&["node", "ls", "--format", "{{.Status}}"], "Ready"),
     ] {

@@ -58,7 +58,10 @@ struct State {
     /// A round of one-shots that is asked for.
     asked: Option<Running>,
     pace: Pace,
+    /// When somebody asked last; streams that nobody asks are closed.
     last_scrape: Option<Instant>,
+    /// When the samples for the scrape that is under way were there.
+    answered: Option<Instant>,
 }
 
 impl StatsSource {
@@ -121,12 +124,13 @@ impl Desk {
     fn scrape(&self, running: &Running, mode: StatsMode, engine: &str) {
         let now = Instant::now();
         let mut state = self.lock();
-        if state.last_scrape.is_some_and(|last| now.duration_since(last) < SAME_SCRAPE) {
-            state.last_scrape = Some(now);
+        state.last_scrape = Some(now);
+        // Not put off by each question: whoever asks all the time shall see the figures move.
+        if state.answered.is_some_and(|at| now.duration_since(at) < SAME_SCRAPE) {
             return;
         }
         state.pace.note(now);
-        state.last_scrape = Some(now);
+        state.answered = Some(now);
         if running.is_empty() {
             return;
         }
@@ -148,6 +152,7 @@ impl Desk {
         };
         let mut state = state.unwrap_or_else(PoisonError::into_inner).0;
         state.last_scrape = Some(Instant::now());
+        state.answered = state.last_scrape;
     }
 }
 
@@ -228,7 +233,7 @@ mod tests {
         let desk = Arc::new(Desk::default());
         desk.scrape(&running(&[]), StatsMode::Stream, "20.10");
         assert!(!desk.lock().open, "nothing to stream yet");
-        desk.lock().last_scrape = None;
+        desk.lock().answered = None;
         let other = Arc::clone(&desk);
         let scrape =
             tokio::task::spawn_blocking(move || other.scrape(&running(&["a"]), StatsMode::Stream, "20.10"));
@@ -239,6 +244,19 @@ mod tests {
         assert!(desk.close_if_idle(now).is_some_and(|at| at > now) && desk.lock().open);
         assert_eq!(desk.close_if_idle(now + IDLE), None);
         assert!(!desk.lock().open && desk.lock().newest.is_empty());
+    }
+
+    #[test]
+    fn a_scraper_that_never_pauses_gets_new_samples() {
+        let desk = Desk::default();
+        desk.lock().open = true;
+        let ask = |ago: Duration| {
+            desk.lock().answered = Instant::now().checked_sub(ago);
+            desk.scrape(&running(&["a"]), StatsMode::Stream, "28.0");
+            desk.lock().answered.unwrap().elapsed()
+        };
+        assert!(ask(SAME_SCRAPE / 2) >= SAME_SCRAPE / 2, "the same scrape does not put off the next one");
+        assert!(ask(SAME_SCRAPE) < SAME_SCRAPE / 2, "the next scrape");
     }
 
     #[tokio::test]
