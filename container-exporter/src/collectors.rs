@@ -19,6 +19,7 @@ pub mod process;
 pub mod sched;
 pub mod services;
 mod shared;
+mod sockets;
 pub mod spec;
 pub mod state;
 pub mod tasks;

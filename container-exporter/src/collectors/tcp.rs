@@ -1,12 +1,12 @@
 //! `tcp`: TCP sockets of containers with a network of their own. Off unless asked for: the kernel writes one line for
 //! each socket.
 
-use agent_core::collector::{CollectError, Collector};
-use agent_core::exposition::Exposition;
+use agent_core::collector::Collector;
 use agent_core::read::{Scratch, fields, lines};
 
-use super::metric::{Description, Metric, describe, number, write};
-use super::{Row, Shared};
+use super::Shared;
+use super::metric::{Description, Metric, number};
+use super::sockets::{self, SocketCollector, Tables};
 
 /// States by the kernel's number, as cAdvisor names them.
 const STATES: [(&str, &[u8]); 11] = [
@@ -23,7 +23,7 @@ const STATES: [(&str, &[u8]); 11] = [
     ("closing", b"0B"),
 ];
 
-const METRICS: [(&str, Metric<u64>); 2] = [
+const METRICS: Tables = [
     (
         "tcp",
         Metric::<u64>::gauge("container_network_tcp_usage_total", "Sockets by state, IPv4.", |count| {
@@ -42,36 +42,19 @@ const METRICS: [(&str, Metric<u64>); 2] = [
 
 /// What it writes.
 pub fn families() -> Vec<Description> {
-    METRICS.iter().flat_map(|(_, metric)| describe(std::slice::from_ref(metric))).collect()
+    sockets::families(&METRICS)
 }
 
 /// Makes it.
 pub fn build(shared: &Shared) -> Box<dyn Collector> {
-    Box::new(TcpCollector { shared: shared.clone(), scratch: Scratch::default() })
-}
-
-struct TcpCollector {
-    shared: Shared,
-    scratch: Scratch,
-}
-
-impl Collector for TcpCollector {
-    fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
-        let Self { shared, scratch } = self;
-        for (file, metric) in METRICS {
-            let mut rows = Vec::new();
-            shared.each_container(true, |source, container| {
-                let Some(pid) = source.first_pid(container) else { return };
-                let path = shared.paths.procfs.join(format!("{pid}/net/{file}"));
-                let Ok(bytes) = scratch.read(&path) else { return };
-                for ((state, _), count) in STATES.iter().zip(parse(bytes)) {
-                    rows.push(Row::of(container, count).with("tcp_state", *state));
-                }
-            });
-            write(out, shared.detail(), std::slice::from_ref(&metric), &rows);
-        }
-        Ok(())
-    }
+    Box::new(SocketCollector {
+        shared: shared.clone(),
+        scratch: Scratch::default(),
+        tables: METRICS,
+        label: "tcp_state",
+        states: STATES.map(|(state, _)| state),
+        parse,
+    })
 }
 
 /// Counts the lines of `/proc/<pid>/net/tcp` by their fourth field.

@@ -1,18 +1,18 @@
 //! `udp`: UDP sockets of containers with a network of their own. Off unless asked for: the kernel writes one line for
 //! each socket.
 
-use agent_core::collector::{CollectError, Collector};
-use agent_core::exposition::Exposition;
+use agent_core::collector::Collector;
 use agent_core::read::{Scratch, fields, lines, parse_u64, text};
 
-use super::metric::{Description, Metric, describe, number, write};
-use super::{Row, Shared};
+use super::Shared;
+use super::metric::{Description, Metric, number};
+use super::sockets::{self, SocketCollector, Tables};
 
 /// What cAdvisor calls states.
 const STATES: [(&str, &[u8]); 4] =
     [("listen", b"07"), ("dropped", b""), ("rxqueued", b""), ("txqueued", b"")];
 
-const METRICS: [(&str, Metric<u64>); 2] = [
+const METRICS: Tables = [
     (
         "udp",
         Metric::<u64>::gauge(
@@ -35,36 +35,19 @@ const METRICS: [(&str, Metric<u64>); 2] = [
 
 /// What it writes.
 pub fn families() -> Vec<Description> {
-    METRICS.iter().flat_map(|(_, metric)| describe(std::slice::from_ref(metric))).collect()
+    sockets::families(&METRICS)
 }
 
 /// Makes it.
 pub fn build(shared: &Shared) -> Box<dyn Collector> {
-    Box::new(UdpCollector { shared: shared.clone(), scratch: Scratch::default() })
-}
-
-struct UdpCollector {
-    shared: Shared,
-    scratch: Scratch,
-}
-
-impl Collector for UdpCollector {
-    fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
-        let Self { shared, scratch } = self;
-        for (file, metric) in METRICS {
-            let mut rows = Vec::new();
-            shared.each_container(true, |source, container| {
-                let Some(pid) = source.first_pid(container) else { return };
-                let path = shared.paths.procfs.join(format!("{pid}/net/{file}"));
-                let Ok(bytes) = scratch.read(&path) else { return };
-                for ((state, _), count) in STATES.iter().zip(parse(bytes)) {
-                    rows.push(Row::of(container, count).with("udp_state", *state));
-                }
-            });
-            write(out, shared.detail(), std::slice::from_ref(&metric), &rows);
-        }
-        Ok(())
-    }
+    Box::new(SocketCollector {
+        shared: shared.clone(),
+        scratch: Scratch::default(),
+        tables: METRICS,
+        label: "udp_state",
+        states: STATES.map(|(state, _)| state),
+        parse,
+    })
 }
 
 /// `sl local remote st tx:rx tr tm retrnsmt uid timeout inode ref pointer drops` per socket: how many are bound, packets
