@@ -145,5 +145,8 @@ fn a_death_that_no_event_told_is_counted_after_a_reconnect() {
         let exits = lines(&exporter.metrics(), "container_service_task_exits_total", "worker");
         ensure(exits.len() == 1 && exits[0].ends_with("} 1"), format!("{exits:?}"))
     });
-    assert_eq!(exporter.sample("container_exporter_metadata_complete "), "1");
+    // The set is complete when the whole list is applied, a moment after its first entry.
+    until(LIMIT, "the whole list", || {
+        ensure(exporter.sample("container_exporter_metadata_complete ") == "1", exporter.log())
+    });
 }
