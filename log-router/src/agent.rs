@@ -84,7 +84,9 @@ impl Agent for LogRouter {
             shown.push(metrics.clone());
             let positions = load_positions(state.as_ref(), &route)?;
             let readiness = readiness.clone();
-            let pipeline = Pipeline { route, sink, metrics, positions, readiness, not_before };
+            let (last, multiline) = (config.start.last(), None);
+            let pipeline =
+                Pipeline { route, sink, metrics, positions, readiness, not_before, last, multiline };
             pipelines.spawn(pipeline.run(containers.clone(), context.shutdown.clone(), give_up.clone()));
         }
         let service = Service {
@@ -132,10 +134,12 @@ fn watch_containers(
     readiness: &Readiness,
 ) -> latest::Receiver<Arc<Inventory>> {
     let own_id = own_container_id(Path::new("/"));
-    let left_alone = LeftAlone { exclusions: config.exclusions.clone(), own_id };
+    let left_alone =
+        LeftAlone { exclusions: config.exclusions.clone(), own_id, log_stack: !config.include_log_stack };
     let changes = watch(config.docker.clone(), context.shutdown.clone());
     let (sender, containers) = latest::channel(Arc::default());
-    tokio::spawn(inventory::keep(changes, sender, left_alone, config.identity.clone(), readiness.clone()));
+    let (defaults, identity) = (Arc::new(config.lines.clone()), config.identity.clone());
+    tokio::spawn(inventory::keep(changes, sender, left_alone, defaults, identity, readiness.clone()));
     containers
 }
 

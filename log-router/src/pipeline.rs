@@ -9,6 +9,7 @@ use tracing::warn;
 
 use crate::delivery::{self, SharedPositions};
 use crate::inventory::Inventory;
+use crate::meaning::settings::RouteRule;
 use crate::metrics::RouteMetrics;
 use crate::reader;
 use crate::route::Route;
@@ -33,6 +34,10 @@ pub struct Pipeline {
     pub readiness: Readiness,
     /// The oldest lines that are wanted of an unknown log, in nanoseconds of Unix time.
     pub not_before: i64,
+    /// Only so many of the last lines are wanted of an unknown log.
+    pub last: Option<u64>,
+    /// How lines are joined into events.
+    pub multiline: Option<Arc<RouteRule>>,
 }
 
 impl Pipeline {
@@ -43,10 +48,10 @@ impl Pipeline {
         shutdown: CancellationToken,
         give_up: CancellationToken,
     ) {
-        let Self { route, sink, metrics, positions, readiness, not_before } = self;
+        let Self { route, sink, metrics, positions, readiness, not_before, last, multiline } = self;
         let (batches, queue) = mpsc::channel(QUEUE);
         let settings = reader::Settings {
-            wanted: Wanted { streams: route.filter.streams(), not_before },
+            wanted: Wanted { streams: route.filter.streams(), not_before, last, multiline },
             filter: route.filter.clone(),
             linger: sink.linger(),
             positions: positions.clone(),

@@ -168,6 +168,11 @@ impl Reader {
                 break;
             }
         }
+        if all && !outcome.more {
+            for tail in self.tails.values_mut() {
+                tail.flush(&self.settings, &mut self.batch);
+            }
+        }
         if !self.batch.is_empty() && self.begun.is_none() {
             self.begun = Some(now);
         }

@@ -61,6 +61,8 @@ enum State {
     Resting,
     /// The engine will never give more.
     Over,
+    /// There is no reader for its driver.
+    Unreadable,
 }
 
 impl Api {
@@ -73,8 +75,8 @@ impl Api {
         wake: Arc<Notify>,
     ) -> Self {
         let assembler = match position {
-            Some(position) => Assembler::resume_by_time(wanted, position),
-            None => Assembler::start(wanted),
+            Some(position) => Assembler::resume_by_time(wanted.clone(), position),
+            None => Assembler::start(wanted.clone()),
         };
         Self {
             docker,
@@ -117,7 +119,7 @@ impl Api {
                 break;
             }
         }
-        if progress.bytes > 0 {
+        if self.assembler.flush_due(container, batch) || progress.bytes > 0 {
             self.mark(batch);
         }
         Ok(progress)
@@ -128,15 +130,27 @@ impl Api {
         matches!(&self.state, State::Open { items, .. } if !items.is_empty())
     }
 
+    /// Whether the engine has no reader for this log.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.state, State::Unreadable)
+    }
+
     /// Whether everything of an ended container has been had.
     pub fn is_exhausted(&self) -> bool {
-        matches!(self.state, State::Resting | State::Over)
+        matches!(self.state, State::Resting | State::Over | State::Unreadable)
     }
 
     /// Passes on what has no newline.
     pub fn finish(&mut self, container: &Arc<Container>, batch: &mut Batch) {
         if self.is_exhausted() && self.assembler.is_unfinished() {
             self.assembler.finish(container, batch);
+            self.mark(batch);
+        }
+    }
+
+    /// Passes on events that wait for lines that may belong to them.
+    pub fn flush(&mut self, container: &Arc<Container>, batch: &mut Batch) {
+        if self.assembler.flush(container, batch) {
             self.mark(batch);
         }
     }
@@ -152,7 +166,7 @@ impl Api {
         let due = match self.state {
             State::Pausing(until) => Instant::now() >= until,
             State::Resting => container.started != self.asked_for,
-            State::Open { .. } | State::Over => false,
+            State::Open { .. } | State::Over | State::Unreadable => false,
         };
         if !due {
             return;
@@ -160,7 +174,7 @@ impl Api {
         let from = match self.assembler.position(None, 0) {
             Some(position) if position.time > 0 => {
                 // What the last stream had unfinished comes again.
-                self.assembler = Assembler::resume_by_time(self.wanted, &position);
+                self.assembler = Assembler::resume_by_time(self.wanted.clone(), &position);
                 position.time - OVERLAP
             }
             _ => self.wanted.not_before,
@@ -193,7 +207,7 @@ impl Api {
             End::Gone => self.state = State::Over,
             End::Unreadable(problem) => {
                 tracing::warn!(container.name, container.driver, problem, "the engine cannot read this log");
-                self.state = State::Over;
+                self.state = State::Unreadable;
             }
             // Once more: following loses an unterminated last line, and lines around a rotation.
             End::Finished if container.running || self.brought => self.pause(),

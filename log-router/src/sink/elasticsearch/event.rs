@@ -1,15 +1,18 @@
 //! A line as a document: the fields that Logstash's syslog input gives, and `docker.*`.
 
+use std::borrow::Cow;
+
 use agent_core::identity::SharedIdentity;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use crate::container::Container;
 use crate::priority::Priority;
-use crate::record::{Batch, Line, Stream};
+use crate::record::{Batch, Line, Part, Stream};
 use crate::sink::syslog::format::sanitized;
 use crate::time::Utc;
 
-const SERVICE_LABELS: [&str; 2] = ["com.docker.swarm.service.name", "com.docker.compose.service"];
 const TASK_LABELS: [&str; 1] = ["com.docker.swarm.task.name"];
 const STACK_LABELS: [&str; 2] = ["com.docker.stack.namespace", "com.docker.compose.project"];
 
@@ -28,7 +31,19 @@ struct ByContainer<'a> {
     program: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pid: Option<String>,
-    docker: Docker<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    syslog: Option<Syslog<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    docker: Option<Docker<'a>>,
+}
+
+/// What only RFC 5424 has.
+#[derive(Serialize)]
+struct Syslog<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    msgid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    structured_data: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -79,7 +94,23 @@ impl Events {
         let time = Utc::from_nanos(line.time);
         let priority = Priority::of(line);
         out.extend_from_slice(b"{\"message\":");
-        write_json(&String::from_utf8_lossy(line.text), out);
+        let text = String::from_utf8_lossy(line.text);
+        write_json(&text, out);
+        if matches!(text, Cow::Owned(_)) {
+            // Not UTF-8: the exact bytes beside what can be shown of them.
+            write_key("message_base64", out);
+            write_json(&STANDARD.encode(line.text), out);
+        }
+        if let Some(Part { number, last }) = line.part {
+            write_key("part", out);
+            write_value(&serde_json::json!({"number": number, "last": last}), out);
+        }
+        if line.container.settings.json
+            && let Some(fields) = json_fields(line.text)
+        {
+            write_key("json", out);
+            write_value(&fields, out);
+        }
         out.extend_from_slice(b",\"@version\":\"1\",\"@timestamp\":\"");
         // Milliseconds, as Logstash has them; the two below sort to the nanosecond.
         time.write_rfc3339(3, out);
@@ -114,21 +145,32 @@ impl Events {
 
 fn render(container: &Container, node: Option<&str>) -> Vec<u8> {
     let label = |names: &[&str]| names.iter().find_map(|name| container.label(name));
-    let logsource = sanitized(node.unwrap_or(&container.hostname), container);
+    let sender = container.sender.as_ref();
+    let logsource = match sender {
+        // The message's own, to the letter.
+        Some(_) => container.hostname.clone(),
+        None => sanitized(node.unwrap_or(&container.hostname), container),
+    };
     let fields = ByContainer {
-        host: node.unwrap_or(&logsource),
+        host: sender.map_or(node.unwrap_or(&logsource), |sender| &sender.peer),
         logsource: &logsource,
         program: &container.name,
-        pid: (container.pid > 0).then(|| container.pid.to_string()),
-        docker: Docker {
+        pid: match sender {
+            Some(sender) => sender.process.clone(),
+            None => (container.pid > 0).then(|| container.pid.to_string()),
+        },
+        syslog: sender.filter(|s| s.message_id.is_some() || s.structured_data.is_some()).map(|sender| {
+            Syslog { msgid: sender.message_id.as_deref(), structured_data: sender.structured_data.as_deref() }
+        }),
+        docker: sender.is_none().then(|| Docker {
             container_id: &container.id,
             container_name: &container.name,
             image: &container.image,
-            service: label(&SERVICE_LABELS),
+            service: container.service(),
             task: label(&TASK_LABELS),
             stack: label(&STACK_LABELS),
             node,
-        },
+        }),
     };
     serde_json::to_vec(&fields).unwrap_or_default()
 }
@@ -158,6 +200,20 @@ fn write_key(name: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
+}
+
+/// The members of a line that is a JSON object, each name once.
+fn json_fields(text: &[u8]) -> Option<serde_json::Value> {
+    let text = text.trim_ascii();
+    if !text.starts_with(b"{") {
+        return None;
+    }
+    serde_json::from_slice::<serde_json::Value>(text).ok().filter(serde_json::Value::is_object)
+}
+
+fn write_value(value: &serde_json::Value, out: &mut Vec<u8>) {
+    // As below.
+    let _infallible: Result<(), serde_json::Error> = serde_json::to_writer(out, value);
 }
 
 fn write_json(text: &str, out: &mut Vec<u8>) {

@@ -100,6 +100,11 @@ impl Chain {
         self.files.front()
     }
 
+    /// All files, oldest first.
+    pub(super) fn files(&self) -> impl Iterator<Item = &LogFile> {
+        self.files.iter()
+    }
+
     /// Whether newer files wait behind the front.
     pub(super) fn has_next(&self) -> bool {
         self.files.len() > 1

@@ -108,3 +108,29 @@ fn any_bytes_make_a_document() {
         assert_eq!(written(registry(), None, Stream::Stdout, text).1["message"], expected);
     }
 }
+
+#[test]
+fn any_bytes_can_be_had_back() {
+    for text in [&b"caf\xe9 \xff\x00"[..], b"\x1b[31mred\x1b[0m \x00 nul", "na\u{ef}ve".as_bytes()] {
+        let (_, event) = written(registry(), None, Stream::Stdout, text);
+        let bytes = match event.get("message_base64") {
+            Some(encoded) => STANDARD.decode(encoded.as_str().unwrap()).unwrap(),
+            None => event["message"].as_str().unwrap().as_bytes().to_vec(),
+        };
+        assert_eq!(bytes, text);
+    }
+}
+
+#[test]
+fn json_lines_give_fields_where_the_container_asks_for_it() {
+    let settings = crate::meaning::settings::Settings { json: true, ..Default::default() };
+    let asking = Container { settings: Arc::new(settings), ..registry() };
+    let text = br#"{"level":"error","user":{"id":7},"user2":1,"user2":2}"#;
+    let (_, event) = written(asking.clone(), None, Stream::Stdout, text);
+    assert_eq!(event["json"], json!({"level": "error", "user": {"id": 7}, "user2": 2}));
+    assert_eq!(event["severity"], 3);
+    for text in [&b"[1]"[..], b"{half", b"plain"] {
+        assert_eq!(written(asking.clone(), None, Stream::Stdout, text).1.get("json"), None);
+    }
+    assert_eq!(written(registry(), None, Stream::Stdout, text).1.get("json"), None, "not asked for");
+}
