@@ -22,7 +22,8 @@ use crate::config::{Config, RouterArgs, unsupported_variables};
 use crate::container::own::own_container_id;
 use crate::delivery::SharedPositions;
 use crate::inventory::{self, Inventory, LeftAlone};
-use crate::metrics::{Metrics, Routes};
+use crate::listen::{self, feed::Feeds};
+use crate::metrics::{Listeners, Metrics, Routes};
 use crate::pipeline::Pipeline;
 use crate::position::store::{Positions, StateError, StateFolder};
 use crate::route::Route;
@@ -76,6 +77,8 @@ impl Agent for LogRouter {
         let not_before = config.start.not_before(time::now());
         info!(routes = config.routes.len(), start = %config.start, "routing");
 
+        let feeds = Feeds::default();
+        let listeners = Listeners::register(&mut registry);
         let mut pipelines = JoinSet::new();
         let give_up = CancellationToken::new();
         let mut shown = Vec::new();
@@ -84,11 +87,12 @@ impl Agent for LogRouter {
             shown.push(metrics.clone());
             let positions = load_positions(state.as_ref(), &route)?;
             let readiness = readiness.clone();
-            let (last, multiline) = (config.start.last(), None);
+            let (last, multiline, feed) = (config.start.last(), None, Some(feeds.subscribe()));
             let pipeline =
-                Pipeline { route, sink, metrics, positions, readiness, not_before, last, multiline };
+                Pipeline { route, sink, metrics, positions, readiness, not_before, last, multiline, feed };
             pipelines.spawn(pipeline.run(containers.clone(), context.shutdown.clone(), give_up.clone()));
         }
+        listen::serve(&config.listen, &config.lines, &feeds, &listeners, &context.shutdown).await?;
         let service = Service {
             agent: Self::NAME,
             version: Self::VERSION,

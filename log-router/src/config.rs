@@ -16,6 +16,7 @@ use clap::Args;
 
 use self::duration::parse_duration;
 use crate::container::exclude::Exclusions;
+use crate::listen::{self, ListenArgs};
 use crate::meaning::mask;
 use crate::meaning::multiline::Rule;
 use crate::meaning::settings::{self, Multiline, Settings};
@@ -84,6 +85,10 @@ pub struct RouterArgs {
     #[arg(long = "include-log-stack")]
     pub include_log_stack: bool,
 
+    #[command(flatten)]
+    /// Where syslog comes in.
+    pub listen: ListenArgs,
+
     /// User name for elasticsearch:// routes without one
     #[arg(long = "elasticsearch.username", value_name = "NAME")]
     pub elasticsearch_username: Option<String>,
@@ -112,6 +117,8 @@ pub struct Config {
     pub exclusions: Exclusions,
     /// What holds for the lines of all containers.
     pub lines: Settings,
+    /// Where syslog comes in.
+    pub listen: listen::Config,
     /// Whether the log stack's own containers are read.
     pub include_log_stack: bool,
     /// Which node this is.
@@ -188,6 +195,7 @@ impl RouterArgs {
         let docker = errors.take(DockerHost::choose(self.docker.as_deref(), environment));
         let start = self.start(environment, &mut errors);
         let lines = self.lines(&mut errors);
+        let listen = self.listen.check(&mut errors);
         let syslog = syslog::Settings::from_environment(environment).map_err(|e| errors.extend(e)).ok();
         let elasticsearch = self.elasticsearch(&mut errors);
         let settings = syslog.map(|syslog| sink::Settings {
@@ -206,6 +214,7 @@ impl RouterArgs {
             start,
             exclusions,
             lines,
+            listen,
             include_log_stack,
             identity,
         });

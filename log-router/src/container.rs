@@ -51,7 +51,7 @@ pub struct Container {
 }
 
 /// Who sent a message to one of our listeners.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Sender {
     /// Its address.
     pub peer: String,

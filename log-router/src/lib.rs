@@ -9,6 +9,7 @@ pub mod config;
 pub mod container;
 pub mod delivery;
 pub mod inventory;
+pub mod listen;
 pub mod meaning;
 pub mod metrics;
 pub mod pipeline;

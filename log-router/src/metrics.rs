@@ -9,6 +9,7 @@ use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, Kind};
 use agent_core::prometheus::metrics::counter::Counter;
 use agent_core::prometheus::metrics::family::Family;
+use agent_core::prometheus::metrics::gauge::Gauge;
 use agent_core::prometheus::registry::Registry;
 
 use crate::container::Container;
@@ -263,6 +264,107 @@ impl RouteMetrics {
 
     fn labels(&self, name: &'static str, value: &str) -> [(&'static str, String); 2] {
         [("route", self.route.clone()), (name, value.to_owned())]
+    }
+}
+
+/// Counters of the syslog listeners.
+#[derive(Debug, Clone, Default)]
+pub struct Listeners {
+    messages: ByListener,
+    bytes: ByListener,
+    connections: Family<[(&'static str, String); 1], Gauge>,
+    refused: ByListener,
+    dropped: ByRouteAnd,
+}
+
+type ByListener = ByRoute;
+
+impl Listeners {
+    /// Makes them and puts them into a registry.
+    pub fn register(registry: &mut Registry) -> Self {
+        let listeners = Self::default();
+        for (name, help, family) in [
+            ("log_router_listener_messages", "Syslog messages that came in", &listeners.messages),
+            ("log_router_listener_bytes", "Bytes of syslog messages that came in", &listeners.bytes),
+            (
+                "log_router_listener_connections_refused",
+                "Connections closed for want of a place or a handshake",
+                &listeners.refused,
+            ),
+        ] {
+            registry.register(name, help, family.clone());
+        }
+        registry.register(
+            "log_router_listener_dropped",
+            "Syslog messages that a route had no room for, or that could not be taken",
+            listeners.dropped.clone(),
+        );
+        registry.register(
+            "log_router_listener_connections",
+            "Connections that are open",
+            listeners.connections.clone(),
+        );
+        listeners
+    }
+
+    /// Those of one listener; its counters begin at zero at once.
+    pub fn listener(&self, name: &'static str) -> Listener {
+        let labels = [("listener", name.to_owned())];
+        Listener {
+            name,
+            messages: self.messages.get_or_create(&labels).clone(),
+            bytes: self.bytes.get_or_create(&labels).clone(),
+            connections: self.connections.get_or_create(&labels).clone(),
+            refused: self.refused.get_or_create(&labels).clone(),
+            dropped: self.dropped.clone(),
+        }
+    }
+}
+
+/// The counters of one listener.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    name: &'static str,
+    messages: Counter,
+    bytes: Counter,
+    connections: Gauge,
+    refused: Counter,
+    dropped: ByRouteAnd,
+}
+
+impl Listener {
+    /// The value of the label `listener`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// A message came.
+    pub fn received(&self, bytes: usize) {
+        self.messages.inc();
+        self.bytes(bytes);
+    }
+
+    /// Another part of a message came.
+    pub fn bytes(&self, bytes: usize) {
+        self.bytes.inc_by(bytes as u64);
+    }
+
+    /// A connection was made, or ended.
+    pub fn connected(&self, made: bool) {
+        self.connections.inc_by(if made { 1 } else { -1 });
+    }
+
+    /// A connection was closed at once.
+    pub fn refused(&self) {
+        self.refused.inc();
+    }
+
+    /// Messages were lost.
+    pub fn dropped(&self, reason: &'static str, count: u64) {
+        if count > 0 {
+            let labels = [("listener", self.name.to_owned()), ("reason", reason.to_owned())];
+            self.dropped.get_or_create(&labels).inc_by(count);
+        }
     }
 }
 

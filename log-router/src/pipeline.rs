@@ -9,6 +9,7 @@ use tracing::warn;
 
 use crate::delivery::{self, SharedPositions};
 use crate::inventory::Inventory;
+use crate::listen::feed::Queue;
 use crate::meaning::settings::RouteRule;
 use crate::metrics::RouteMetrics;
 use crate::reader;
@@ -38,6 +39,8 @@ pub struct Pipeline {
     pub last: Option<u64>,
     /// How lines are joined into events.
     pub multiline: Option<Arc<RouteRule>>,
+    /// Messages that come by the network.
+    pub feed: Option<Arc<Queue>>,
 }
 
 impl Pipeline {
@@ -48,7 +51,7 @@ impl Pipeline {
         shutdown: CancellationToken,
         give_up: CancellationToken,
     ) {
-        let Self { route, sink, metrics, positions, readiness, not_before, last, multiline } = self;
+        let Self { route, sink, metrics, positions, readiness, not_before, last, multiline, feed } = self;
         let (batches, queue) = mpsc::channel(QUEUE);
         let settings = reader::Settings {
             wanted: Wanted { streams: route.filter.streams(), not_before, last, multiline },
@@ -56,6 +59,7 @@ impl Pipeline {
             linger: sink.linger(),
             positions: positions.clone(),
             metrics: metrics.clone(),
+            feed,
         };
         let delivered = CancellationToken::new();
         let saving = tokio::spawn(delivery::save_positions(positions.clone(), readiness, delivered.clone()));

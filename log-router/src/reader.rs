@@ -16,6 +16,7 @@ use tracing::error;
 use self::tail::Tail;
 use crate::delivery::SharedPositions;
 use crate::inventory::Inventory;
+use crate::listen::feed::Queue;
 use crate::metrics::{Containers, RouteMetrics};
 use crate::record::Batch;
 use crate::route::filter::Filter;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub positions: SharedPositions,
     /// The route's counters.
     pub metrics: RouteMetrics,
+    /// Messages that come by the network.
+    pub feed: Option<Arc<Queue>>,
 }
 
 /// Reads until the token is cancelled, then once more, and closes the queue.
@@ -82,11 +85,20 @@ pub async fn run(
             () = shutdown.cancelled() => {}
             () = tokio::time::sleep_until(reader.next_look(outcome.next).into()) => {}
             () = wake.notified() => {}
+            () = arrived(settings.feed.as_deref()) => {}
             changed = inventory.changed() => if changed.is_err() {
                 // Nobody tells of containers any more: the process ends.
                 shutdown.cancelled().await;
             },
         }
+    }
+}
+
+/// Never comes back where nothing can come.
+async fn arrived(feed: Option<&Queue>) {
+    match feed {
+        Some(feed) => feed.arrived().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -168,6 +180,7 @@ impl Reader {
                 break;
             }
         }
+        outcome.more |= self.take_messages(all);
         if all && !outcome.more {
             for tail in self.tails.values_mut() {
                 tail.flush(&self.settings, &mut self.batch);
@@ -179,6 +192,19 @@ impl Reader {
         outcome.next = self.tails.values().map(Tail::due).min();
         self.report();
         outcome
+    }
+
+    /// Takes what came by the network; true where the batch is full and there is more.
+    fn take_messages(&mut self, all: bool) -> bool {
+        let Some(feed) = self.settings.feed.clone() else { return false };
+        let wanted = self.settings.wanted.streams.stdout;
+        while all || self.batch.bytes() < BATCH_BYTES {
+            let Some(message) = feed.pop() else { return false };
+            if wanted && self.settings.filter.takes(&message.sender) {
+                self.batch.push_event(&message.sender, &message.event());
+            }
+        }
+        true
     }
 
     /// The logs to look at, all without `now`. Those behind the one that filled the last batch come first: nobody's

@@ -123,6 +123,7 @@ impl Node {
             not_before: 0,
             last: None,
             multiline: None,
+            feed: None,
         };
         let (shutdown, give_up) = (CancellationToken::new(), CancellationToken::new());
         let task = tokio::spawn(pipeline.run(self.inventory.subscribe(), shutdown.clone(), give_up.clone()));
