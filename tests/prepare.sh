@@ -8,6 +8,8 @@ dockerd:docker.io
 iptables:iptables
 ip:iproute2
 nsenter:util-linux
+logger:bsdutils
+openssl:openssl
 prometheus:prometheus
 promtool:prometheus
 amtool:prometheus-alertmanager

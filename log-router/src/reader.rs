@@ -3,6 +3,7 @@
 //! Each route reads for itself, so a slow sink holds up nobody else's lines. While the queue to the sink is full nothing
 //! is read; the engine keeps the lines, and rotated files are held open.
 
+mod rotation;
 mod tail;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use agent_core::shutdown::CancellationToken;
 use tokio::sync::{Notify, mpsc, watch};
 use tracing::error;
 
+use self::rotation::Rotations;
 use self::tail::Tail;
 use crate::delivery::SharedPositions;
 use crate::inventory::Inventory;
@@ -55,7 +57,8 @@ pub async fn run(
     shutdown: CancellationToken,
 ) {
     let wake = Arc::new(Notify::new());
-    let mut reader = Reader::new(settings.clone(), Arc::clone(&wake));
+    let rotations = Arc::new(Rotations::new());
+    let mut reader = Reader::new(settings.clone(), Arc::clone(&wake), Arc::clone(&rotations));
     loop {
         let last = shutdown.is_cancelled();
         let known = Arc::clone(&inventory.borrow_and_update());
@@ -67,6 +70,7 @@ pub async fn run(
                 tokio::select! {
                     permit = batches.reserve() => break permit,
                     () = tokio::time::sleep(HOLD_EVERY) => {}
+                    _ = rotations.changed() => {}
                 }
                 let known = Arc::clone(&inventory.borrow_and_update());
                 (reader, ()) = reader.work(&settings, &wake, move |reader| reader.hold(&known)).await;
@@ -85,6 +89,7 @@ pub async fn run(
             () = shutdown.cancelled() => {}
             () = tokio::time::sleep_until(reader.next_look(outcome.next).into()) => {}
             () = wake.notified() => {}
+            ids = rotations.changed() => reader.look_now(&ids),
             () = arrived(settings.feed.as_deref()) => {}
             changed = inventory.changed() => if changed.is_err() {
                 // Nobody tells of containers any more: the process ends.
@@ -107,6 +112,7 @@ async fn arrived(feed: Option<&Queue>) {
 struct Reader {
     settings: Settings,
     wake: Arc<Notify>,
+    rotations: Arc<Rotations>,
     tails: BTreeMap<String, Tail>,
     inventory: Arc<Inventory>,
     buffers: Buffers,
@@ -127,10 +133,11 @@ struct Outcome {
 }
 
 impl Reader {
-    fn new(settings: Settings, wake: Arc<Notify>) -> Self {
+    fn new(settings: Settings, wake: Arc<Notify>, rotations: Arc<Rotations>) -> Self {
         Self {
             settings,
             wake,
+            rotations,
             tails: BTreeMap::new(),
             inventory: Arc::default(),
             buffers: Buffers::default(),
@@ -148,6 +155,7 @@ impl Reader {
         wake: &Arc<Notify>,
         work: impl FnOnce(&mut Self) -> T + Send + 'static,
     ) -> (Self, T) {
+        let rotations = Arc::clone(&self.rotations);
         let result = tokio::task::spawn_blocking(move || {
             let outcome = work(&mut self);
             (self, outcome)
@@ -157,7 +165,7 @@ impl Reader {
             Err(problem) => {
                 error!(%problem, "reading failed; it begins anew where the sink is");
                 tokio::time::sleep(MARKS_LINGER).await;
-                (Self::new(settings.clone(), Arc::clone(wake)), T::default())
+                (Self::new(settings.clone(), Arc::clone(wake), rotations), T::default())
             }
         }
     }
@@ -171,6 +179,7 @@ impl Reader {
             let Some(tail) = self.tails.get_mut(&id) else { continue };
             let more =
                 tail.look(&self.settings, &self.inventory, &self.wake, &mut self.buffers, &mut self.batch);
+            tail.watch(&self.rotations);
             if tail.is_over() {
                 self.tails.remove(&id);
             }
@@ -192,6 +201,15 @@ impl Reader {
         outcome.next = self.tails.values().map(Tail::due).min();
         self.report();
         outcome
+    }
+
+    /// Looks at these logs with the next round.
+    fn look_now(&mut self, ids: &[String]) {
+        for id in ids {
+            if let Some(tail) = self.tails.get_mut(id) {
+                tail.look_soon();
+            }
+        }
     }
 
     /// Takes what came by the network; true where the batch is full and there is more.
@@ -224,6 +242,7 @@ impl Reader {
         self.follow(inventory);
         for tail in self.tails.values_mut() {
             tail.hold(&self.settings, &self.inventory, &self.wake);
+            tail.watch(&self.rotations);
         }
     }
 

@@ -14,6 +14,8 @@ mod containers;
 mod files;
 mod formats;
 mod joins;
+mod listen;
 mod node_exporter_live;
+mod sources;
 mod stack;
 mod syslog;

@@ -166,7 +166,7 @@ mod tests {
         Received { sender, time: 0, ordinal: 0, priority: Priority::STDOUT, part: None, text }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_full_queue_is_waited_for_but_not_for_ever() {
         let feeds = Feeds::default();
         let (stuck, other) = (feeds.subscribe(), feeds.subscribe());

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
+use super::rotation::Rotations;
 use super::{BATCH_BYTES, Settings};
 use crate::container::Container;
 use crate::inventory::Inventory;
@@ -40,6 +41,8 @@ pub(super) struct Tail {
     gone: bool,
     /// The last look failed.
     failing: bool,
+    /// The watch for rotations, where one is needed.
+    watch: Option<i32>,
 }
 
 #[derive(Debug)]
@@ -61,6 +64,22 @@ impl Tail {
             quiet: 0,
             gone: false,
             failing: false,
+            watch: None,
+        }
+    }
+
+    /// Has the kernel tell of rotations for as long as that is needed.
+    pub(super) fn watch(&mut self, rotations: &Rotations) {
+        let needed = matches!(self.state, State::Open(Source::JsonFile(_)))
+            && Rotations::is_needed(&self.container)
+            && !self.gone;
+        match self.watch {
+            None if needed => self.watch = rotations.watch(&self.container),
+            Some(watch) if !needed => {
+                rotations.unwatch(watch);
+                self.watch = None;
+            }
+            _ => {}
         }
     }
 
@@ -97,7 +116,8 @@ impl Tail {
         }
     }
 
-    fn look_soon(&mut self) {
+    /// Looks with the next round, and often for a while.
+    pub(super) fn look_soon(&mut self) {
         self.due = Instant::now();
         self.interval = SHORTEST_INTERVAL;
         self.quiet = 0;

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use self::frame::Frame;
 use self::session::{End, Item};
 use super::assemble::{Assembler, Piece, Wanted};
-use super::{Progress, Tallies};
+use super::{Gap, Progress, Tallies};
 use crate::container::Container;
 use crate::position::Position;
 use crate::record::Batch;
@@ -44,6 +44,8 @@ pub struct Api {
     backoff: Backoff,
     /// Whether the stream brought anything new.
     brought: bool,
+    /// The stream brought nothing at all yet.
+    first: bool,
     /// The run of the container that the last stream was asked for.
     asked_for: Option<i64>,
     tallies: Tallies,
@@ -87,6 +89,7 @@ impl Api {
             state: State::Pausing(Instant::now()),
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             brought: false,
+            first: true,
             asked_for: None,
             tallies: Tallies::default(),
         }
@@ -171,28 +174,46 @@ impl Api {
         if !due {
             return;
         }
-        let from = match self.assembler.position(None, 0) {
+        let ask = match self.assembler.position(None, 0) {
             Some(position) if position.time > 0 => {
                 // What the last stream had unfinished comes again.
                 self.assembler = Assembler::resume_by_time(self.wanted.clone(), &position);
-                position.time - OVERLAP
+                let time = position.time - OVERLAP;
+                if container.started.is_some_and(|started| started >= time) {
+                    // All of a run that has just begun is wanted.
+                    session::Ask::Since(time.div_euclid(SECOND))
+                } else {
+                    session::Ask::Behind { time }
+                }
             }
-            _ => self.wanted.not_before,
+            _ => match self.wanted.last {
+                Some(lines) => session::Ask::Last(lines),
+                None => session::Ask::Since(self.wanted.not_before.div_euclid(SECOND)),
+            },
         };
         let (sender, items) = mpsc::channel(CAPACITY);
         let request = session::Request {
             docker: self.docker.clone(),
             id: self.id.clone(),
             terminal: container.terminal,
-            since_seconds: from.div_euclid(SECOND),
+            ask,
         };
         let task = tokio::spawn(session::follow(request, sender, Arc::clone(&self.wake)));
         self.brought = false;
+        self.first = true;
         self.asked_for = container.started;
         self.state = State::Open { items, task };
     }
 
     fn take(&mut self, frame: &Frame, container: &Arc<Container>, batch: &mut Batch) {
+        let newest = self.assembler.newest();
+        if self.first && newest > 0 && frame.time > newest {
+            // The last line that was had is not there any more, so what came right behind it may be gone too.
+            self.tallies.gap(Gap::Deleted, newest);
+            self.tallies.range.1.get_or_insert(frame.time);
+            self.assembler.cut();
+        }
+        self.first = false;
         let before = batch.line_count();
         let piece = Piece { stream: frame.stream, time: frame.time, text: &frame.text, offset: 0 };
         self.assembler.push(piece, container, batch);
@@ -212,6 +233,8 @@ impl Api {
             // Once more: following loses an unterminated last line, and lines around a rotation.
             End::Finished if container.running || self.brought => self.pause(),
             End::Finished => self.state = State::Resting,
+            // The session asks on by itself.
+            End::TooLate => self.pause(),
             End::Failed(problem) => {
                 tracing::debug!(container.name, problem, "the engine's log stream broke");
                 self.pause();

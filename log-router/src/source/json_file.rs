@@ -2,6 +2,7 @@
 //! complete through rotations, which the engine's own `logs --follow` is not.
 
 mod chain;
+mod packed;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -142,7 +143,8 @@ impl JsonFile {
                 }
                 // An unfinished record at the end of a file that nothing is written to any more.
                 None if self.chain.has_next() => {
-                    self.tallies.damaged += u64::from(length > 0);
+                    let broken = self.chain.front().is_some_and(LogFile::is_broken);
+                    self.tallies.damaged += u64::from(length > 0 || broken);
                     self.next_file();
                     continue;
                 }
