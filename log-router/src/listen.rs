@@ -58,7 +58,7 @@ pub struct ListenArgs {
 
     /// Connections at a time; more are closed and counted
     #[arg(long = "listen.max-connections", value_name = "NUMBER", default_value_t = 256)]
-    pub max_connections: usize,
+    pub listen_connections: usize,
 }
 
 /// The listeners, checked.
@@ -93,7 +93,7 @@ impl ListenArgs {
         let tcp = addresses("--listen.syslog-tcp", &self.syslog_tcp);
         let tls = addresses("--listen.syslog-tls", &self.syslog_tls);
         let server = if tls.is_empty() { None } else { errors.take(tls::load(self)) };
-        Config { udp, tcp, tls, server, max_connections: self.max_connections }
+        Config { udp, tcp, tls, server, max_connections: self.listen_connections }
     }
 }
 

