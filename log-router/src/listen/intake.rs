@@ -20,6 +20,9 @@ const MOST_SENDERS: usize = 1024;
 /// What a message without a tag is said to come from.
 const NO_PROGRAM: &str = "-";
 
+/// Address, host and program of a sender, and the rest of what stays the same.
+type SenderKey = (IpAddr, Option<String>, Option<String>, Sender);
+
 /// One listener's way to the routes.
 #[derive(Debug)]
 pub(super) struct Intake {
@@ -29,7 +32,7 @@ pub(super) struct Intake {
     /// In the place of a container's ID: another with each start, so that no two messages are taken for one.
     id: String,
     next: AtomicU32,
-    senders: Mutex<HashMap<(IpAddr, Option<String>, Option<String>, Sender), Arc<Container>>>,
+    senders: Mutex<HashMap<SenderKey, Arc<Container>>>,
 }
 
 /// The header of a message whose other parts are still to come.

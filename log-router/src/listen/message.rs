@@ -1,4 +1,4 @@
-//! One syslog message, RFC 3164 or RFC 5424: the header is syslog_loose's to read, the text is cut from the raw bytes,
+//! One syslog message, RFC 3164 or RFC 5424: the header is `syslog_loose`'s to read, the text is cut from the raw bytes,
 //! so that no blank and no byte of it is lost.
 
 use chrono::{DateTime, Utc};

@@ -99,11 +99,11 @@ async fn read(
         };
         let mut received = Vec::new();
         let take = |frame: Frame<'_>| received.extend(message(frame, peer, intake, &mut begun));
-        let framed = framer.push(buffer.get(..length).unwrap_or_default(), take);
+        let well_formed = framer.push(buffer.get(..length).unwrap_or_default(), take);
         for message in &received {
             intake.give(message).await;
         }
-        if framed.is_err() {
+        if well_formed.is_err() {
             intake.metrics.dropped("bad_length", 1);
             return;
         }

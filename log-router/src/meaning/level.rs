@@ -31,7 +31,7 @@ pub fn severity(line: &[u8]) -> Option<u8> {
         [letter @ (b'I' | b'W' | b'E' | b'F'), a, b, c, d, b' ', ..]
             if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()) =>
         {
-            of_klog(*letter)
+            Some(of_klog(*letter))
         }
         // Ruby's Logger.
         [letter, b',', b' ', b'[', ..] => of_letter(*letter),
@@ -49,12 +49,12 @@ fn without_colour(mut line: &[u8]) -> &[u8] {
     line
 }
 
-const fn of_klog(letter: u8) -> Option<u8> {
+const fn of_klog(letter: u8) -> u8 {
     match letter {
-        b'I' => Some(INFORMATIONAL),
-        b'W' => Some(WARNING),
-        b'E' => Some(ERROR),
-        _ => Some(CRITICAL),
+        b'I' => INFORMATIONAL,
+        b'W' => WARNING,
+        b'E' => ERROR,
+        _ => CRITICAL,
     }
 }
 
@@ -78,7 +78,7 @@ const fn of_redis(mark: u8) -> Option<u8> {
     }
 }
 
-/// `"level":"error"`, `"severity":"ERROR"`, `"log.level":"warn"`, pino's and bunyan's numbers, MongoDB's `"s":"E"`.
+/// `"level":"error"`, `"severity":"ERROR"`, `"log.level":"warn"`, pino's and bunyan's numbers, `MongoDB`'s `"s":"E"`.
 fn of_json(line: &[u8]) -> Option<u8> {
     let line = line.get(..KEYED_BYTES).unwrap_or(line);
     [&b"evel\""[..], b"everity\"", b"lvl\"", b"levelname\"", b"\"@l\"", b"\"s\""]

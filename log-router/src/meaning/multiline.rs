@@ -171,7 +171,7 @@ fn continuation(line: &[u8], trace: Trace) -> Option<Trace> {
         // `ValueError: x`, which ends it.
         Trace::Python => Some(Trace::PythonEnd),
         Trace::PythonEnd if line.is_empty() => Some(Trace::PythonEnd),
-        Trace::PythonEnd if line.starts_with(b"Traceback (most") => Some(Trace::Python),
+        Trace::PythonEnd | Trace::Failed if line.starts_with(b"Traceback (most") => Some(Trace::Python),
         Trace::PythonEnd
             if line.starts_with(b"During handling of the above")
                 || line.starts_with(b"The above exception") =>
@@ -179,7 +179,6 @@ fn continuation(line: &[u8], trace: Trace) -> Option<Trace> {
             Some(Trace::PythonEnd)
         }
         Trace::Go if line.is_empty() || indented || is_go(line) => Some(Trace::Go),
-        Trace::Failed if line.starts_with(b"Traceback (most") => Some(Trace::Python),
         Trace::Failed if is_exception(line) => Some(Trace::Failed),
         Trace::Failed | Trace::Indented if is_cause(line) => Some(Trace::Indented),
         _ if indented => Some(Trace::Indented),

@@ -28,7 +28,7 @@ pub fn is_sampled(time: i64, ordinal: u32, of: u32) -> bool {
     // Times come in steps: the bits have to be mixed before they are divided (Fibonacci hashing).
     let mixed =
         (time.cast_unsigned() ^ u64::from(ordinal).rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    of < 2 || (mixed >> 33) % u64::from(of) == 0
+    of < 2 || (mixed >> 33).is_multiple_of(u64::from(of))
 }
 
 #[cfg(test)]

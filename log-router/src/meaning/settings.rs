@@ -161,12 +161,11 @@ impl Settings {
     pub fn with_labels(&self, labels: &HashMap<String, String>) -> (Self, Vec<BadLabel>) {
         let (mut settings, mut bad) = (self.clone(), Vec::new());
         for (name, value) in labels.iter().filter(|(name, _)| name.starts_with("log-router.")) {
-            let result = match LABELS.iter().find(|label| label.name == name) {
-                Some(label) => (label.set)(&mut settings, value.trim()),
-                None => {
-                    let known: Vec<_> = LABELS.iter().map(|label| label.name).collect();
-                    Err(format!("known are {}", known.join(", ")))
-                }
+            let result = if let Some(label) = LABELS.iter().find(|label| label.name == name) {
+                (label.set)(&mut settings, value.trim())
+            } else {
+                let known: Vec<_> = LABELS.iter().map(|label| label.name).collect();
+                Err(format!("known are {}", known.join(", ")))
             };
             if let Err(expected) = result {
                 bad.push(BadLabel { name: name.clone(), value: value.clone(), expected });

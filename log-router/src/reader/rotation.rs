@@ -92,9 +92,10 @@ impl Rotations {
             let Ok(mut ready) = inotify.readable().await else { return std::future::pending().await };
             let watches = read(inotify.get_ref());
             ready.clear_ready();
-            let watched = self.lock();
-            let mut ids: Vec<_> = watches.iter().filter_map(|watch| watched.get(watch).cloned()).collect();
-            drop(watched);
+            let mut ids: Vec<_> = {
+                let known = self.lock();
+                watches.iter().filter_map(|watch| known.get(watch).cloned()).collect()
+            };
             ids.sort_unstable();
             ids.dedup();
             if !ids.is_empty() {

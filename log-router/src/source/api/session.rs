@@ -135,7 +135,7 @@ async fn stream(
         for output in outputs {
             match output {
                 Ok(output) => match read(request.terminal, &output) {
-                    Ok(frame) => frames.push(frame),
+                    Ok(read) => frames.extend(read),
                     Err(problem) => end = end.or(Some(End::Failed(problem))),
                 },
                 Err(error) => end = end.or_else(|| Some(end_by(&error))),
@@ -165,23 +165,24 @@ async fn keeps_newer(request: &Request, newest: Option<i64>) -> bool {
     let mut last = pin!(request.docker.logs(&request.id, Some(options)));
     let mut kept = None;
     while let Some(Ok(output)) = last.next().await {
-        kept = read(request.terminal, &output).ok().map(|frame| frame.time).max(kept);
+        let frames = read(request.terminal, &output).unwrap_or_default();
+        kept = frames.iter().map(|frame| frame.time).max().max(kept);
     }
     // Nothing passed on at all is no proof: everything may be older than what was asked for.
     newest.is_some() && kept > newest
 }
 
-fn read(terminal: bool, output: &LogOutput) -> Result<Frame, String> {
-    let frame = match output {
-        LogOutput::StdOut { message } => frame::parse(Stream::Stdout, message),
-        LogOutput::StdErr { message } => frame::parse(Stream::Stderr, message),
-        LogOutput::Console { message } if terminal => frame::parse_terminal(message),
+fn read(terminal: bool, output: &LogOutput) -> Result<Vec<Frame>, String> {
+    let frames = match output {
+        LogOutput::StdOut { message } => frame::parse(Stream::Stdout, message).map(|frame| vec![frame]),
+        LogOutput::StdErr { message } => frame::parse(Stream::Stderr, message).map(|frame| vec![frame]),
+        LogOutput::Console { message } if terminal => frame::parse_terminal_lines(message),
         // The engine tells its errors within the stream, as a kind of frame that bollard does not know.
         LogOutput::Console { message } | LogOutput::StdIn { message } => {
             return Err(String::from_utf8_lossy(message).trim_matches(|c: char| c.is_control()).to_owned());
         }
     };
-    frame.ok_or_else(|| "a frame has no time".to_owned())
+    frames.ok_or_else(|| "a frame has no time".to_owned())
 }
 
 fn end_by(error: &Error) -> End {

@@ -35,7 +35,7 @@ pub(super) struct LogFile {
 enum Content {
     Plain(File),
     /// Behind a lock because reading moves it; nobody else ever holds that.
-    Packed(Mutex<Packed>),
+    Packed(Box<Mutex<Packed>>),
 }
 
 impl LogFile {
@@ -43,8 +43,11 @@ impl LogFile {
         let file = File::open(path)?;
         let inode = file.metadata()?.ino();
         let packed = path.extension().is_some_and(|extension| extension == PACKED);
-        let content =
-            if packed { Content::Packed(Mutex::new(Packed::new(file)?)) } else { Content::Plain(file) };
+        let content = if packed {
+            Content::Packed(Box::new(Mutex::new(Packed::new(file)?)))
+        } else {
+            Content::Plain(file)
+        };
         Ok(Self { content, inode })
     }
 

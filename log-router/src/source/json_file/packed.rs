@@ -41,7 +41,10 @@ impl Packed {
             let skipped = io::copy(&mut (&mut self.reader).take(offset - self.at), &mut io::sink());
             match skipped {
                 Ok(skipped) => self.at += skipped,
-                Err(error) => return self.ended(&error),
+                Err(error) => {
+                    self.ended(&error);
+                    return Ok(0);
+                }
             }
         }
         let mut length = 0;
@@ -53,7 +56,10 @@ impl Packed {
                     self.at += more as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if length == 0 => return self.ended(&error),
+                Err(error) if length == 0 => {
+                    self.ended(&error);
+                    break;
+                }
                 Err(_) => break,
             }
         }
@@ -61,9 +67,8 @@ impl Packed {
     }
 
     /// A file that the engine could not finish, or damage: what could be read is all there is.
-    fn ended(&mut self, error: &io::Error) -> io::Result<usize> {
+    fn ended(&mut self, error: &io::Error) {
         tracing::debug!(%error, "a packed log file ends early");
         self.broken = true;
-        Ok(0)
     }
 }
