@@ -149,6 +149,13 @@ impl Tail {
         self.open(settings, inventory, wake);
         let State::Open(source) = &mut self.state else {
             if self.gone {
+                if matches!(self.state, State::Closed) && self.container.started.is_some() {
+                    warn!(
+                        container.name = self.container.name,
+                        "a container was gone before its log could be read"
+                    );
+                    settings.metrics.gap("removed");
+                }
                 self.end(settings, batch);
             }
             self.wait();
