@@ -22,7 +22,8 @@ use crate::config::{Config, RouterArgs, unsupported_variables};
 use crate::container::own::own_container_id;
 use crate::delivery::SharedPositions;
 use crate::inventory::{self, Inventory, LeftAlone};
-use crate::metrics::{Metrics, Routes};
+use crate::listen::{self, feed::Feeds};
+use crate::metrics::{Listeners, Metrics, Routes};
 use crate::pipeline::Pipeline;
 use crate::position::store::{Positions, StateError, StateFolder};
 use crate::route::Route;
@@ -82,6 +83,8 @@ impl Agent for LogRouter {
         let not_before = config.start.not_before(time::now());
         info!(routes = config.routes.len(), start = %config.start, "routing");
 
+        let feeds = Feeds::default();
+        let listeners = Listeners::register(&mut registry);
         let mut pipelines = JoinSet::new();
         let give_up = CancellationToken::new();
         let mut shown = Vec::new();
@@ -91,9 +94,22 @@ impl Agent for LogRouter {
             let positions = load_positions(state.as_ref(), &route)?;
             let spool = open_spool(state.as_ref(), &route, config.spool_bytes, &positions)?;
             let readiness = readiness.clone();
-            let pipeline = Pipeline { route, sink, metrics, positions, spool, readiness, not_before };
+            let (last, multiline, feed) = (config.start.last(), None, Some(feeds.subscribe()));
+            let pipeline = Pipeline {
+                route,
+                sink,
+                metrics,
+                positions,
+                spool,
+                readiness,
+                not_before,
+                last,
+                multiline,
+                feed,
+            };
             pipelines.spawn(pipeline.run(containers.clone(), context.shutdown.clone(), give_up.clone()));
         }
+        listen::serve(&config.listen, &config.lines, &feeds, &listeners, &context.shutdown).await?;
         let service = Service {
             agent: Self::NAME,
             version: Self::VERSION,
@@ -151,10 +167,12 @@ fn watch_containers(
     readiness: &Readiness,
 ) -> latest::Receiver<Arc<Inventory>> {
     let own_id = own_container_id(Path::new("/"));
-    let left_alone = LeftAlone { exclusions: config.exclusions.clone(), own_id };
+    let left_alone =
+        LeftAlone { exclusions: config.exclusions.clone(), own_id, log_stack: !config.include_log_stack };
     let changes = watch(config.docker.clone(), context.shutdown.clone());
     let (sender, containers) = latest::channel(Arc::default());
-    tokio::spawn(inventory::keep(changes, sender, left_alone, config.identity.clone(), readiness.clone()));
+    let (defaults, identity) = (Arc::new(config.lines.clone()), config.identity.clone());
+    tokio::spawn(inventory::keep(changes, sender, left_alone, defaults, identity, readiness.clone()));
     containers
 }
 

@@ -18,6 +18,10 @@ use clap::Args;
 use self::bytes::parse_bytes;
 use self::duration::parse_duration;
 use crate::container::exclude::Exclusions;
+use crate::listen::{self, ListenArgs};
+use crate::meaning::mask;
+use crate::meaning::multiline::Rule;
+use crate::meaning::settings::{self, Multiline, Settings};
 use crate::route::{Route, expand, split_list};
 use crate::sink::tls::Tls;
 use crate::sink::{self, Sink, elasticsearch, syslog};
@@ -46,9 +50,14 @@ pub struct RouterArgs {
     #[arg(long = "state.path", value_name = "FOLDER", default_value = "/var/lib/log-router")]
     pub state_path: PathBuf,
 
-    /// Where to begin with a log that nothing is known of: all or now
-    #[arg(long = "start", value_name = "WHERE", default_value = "all")]
-    pub start: String,
+    /// Where to begin with a log that nothing is known of.
+    #[arg(
+        long = "start",
+        value_name = "WHERE",
+        help = "Where to begin with a log that nothing is known of: all, now, or an age such as 1h [env: BACKLOG, TAIL] \
+                [default: all]"
+    )]
+    pub start: Option<String>,
 
     /// How old lines may be that --start=all takes; 0 means any age
     #[arg(long = "start.max-age", value_name = "DURATION", default_value = "24h")]
@@ -67,6 +76,34 @@ pub struct RouterArgs {
     /// How many of the newest bytes are sent again after a TCP connection broke
     #[arg(long = "tcp.resend-window", value_name = "BYTES", default_value = "1MiB")]
     pub tcp_resend_window: String,
+    /// Longer lines are sent in parts of at most this many bytes
+    #[arg(long = "max-line-bytes", value_name = "BYTES", default_value_t = settings::MAX_LINE_BYTES)]
+    pub max_line_bytes: usize,
+
+    /// Replace secrets by ***: a regular expression, or one of aws-key, bearer, card, jwt, password, url-password; may be
+    /// given several times
+    #[arg(long = "mask", value_name = "PATTERN")]
+    pub mask: Vec<String>,
+
+    /// Most lines a second of one container; the rest is left out and counted
+    #[arg(long = "rate-limit", value_name = "LINES")]
+    pub rate_limit: Option<u32>,
+
+    /// Take severity from the stream alone, never from the level that a line states
+    #[arg(long = "no-level-detection")]
+    pub no_level_detection: bool,
+
+    /// Join stack traces of Java, Python, Go, .NET and Ruby into one event, for all containers
+    #[arg(long = "multiline")]
+    pub multiline: bool,
+
+    /// Read also the containers of the log stack itself: routers, Logstash, search engines
+    #[arg(long = "include-log-stack")]
+    pub include_log_stack: bool,
+
+    #[command(flatten)]
+    /// Where syslog comes in.
+    pub listen: ListenArgs,
 
     /// User name for elasticsearch:// routes without one
     #[arg(long = "elasticsearch.username", value_name = "NAME")]
@@ -106,6 +143,12 @@ pub struct Config {
     pub start: Start,
     /// Labels of containers that are left alone.
     pub exclusions: Exclusions,
+    /// What holds for the lines of all containers.
+    pub lines: Settings,
+    /// Where syslog comes in.
+    pub listen: listen::Config,
+    /// Whether the log stack's own containers are read.
+    pub include_log_stack: bool,
     /// Which node this is.
     pub identity: SharedIdentity,
 }
@@ -120,6 +163,8 @@ pub enum Start {
     },
     /// With lines printed after the router's start.
     Now,
+    /// With so many of the last lines, as logspout's `TAIL`.
+    Last(u64),
 }
 
 impl Start {
@@ -127,7 +172,7 @@ impl Start {
     pub fn not_before(self, now: i64) -> i64 {
         match self {
             Self::Now => now,
-            Self::All { max_age: None } => i64::MIN,
+            Self::All { max_age: None } | Self::Last(_) => i64::MIN,
             Self::All { max_age: Some(age) } => {
                 now.saturating_sub(i64::try_from(age.as_nanos()).unwrap_or(i64::MAX))
             }
@@ -135,10 +180,19 @@ impl Start {
     }
 }
 
+impl Start {
+    /// How many of the last lines are wanted, where that is the limit.
+    pub fn last(self) -> Option<u64> {
+        match self {
+            Self::Last(lines) => Some(lines),
+            Self::All { .. } | Self::Now => None,
+        }
+    }
+}
+
 /// Variables of logspout whose meaning this version does not have: said at start rather than silently ignored.
 pub const UNSUPPORTED_VARIABLES: &[&str] = &[
     "ALLOW_TTY",
-    "BACKLOG",
     "INACTIVITY_TIMEOUT",
     "MULTILINE_ENABLE_DEFAULT",
     "MULTILINE_FLUSH_AFTER",
@@ -153,7 +207,6 @@ pub const UNSUPPORTED_VARIABLES: &[&str] = &[
     "SYSLOG_PRIORITY",
     "SYSLOG_TAG",
     "SYSLOG_TIMESTAMP",
-    "TAIL",
 ];
 
 impl RouterArgs {
@@ -163,8 +216,10 @@ impl RouterArgs {
         let identity = SharedIdentity::new(Identity::resolve(environment, &Places::new(None)));
         let state_path = Some(self.state_path.clone()).filter(|path| path != Path::new("none"));
         let docker = errors.take(DockerHost::choose(self.docker.as_deref(), environment));
-        let start = self.start(&mut errors);
         let spool_bytes = errors.take(parse_bytes("--spool.max-bytes", &self.spool_max_bytes));
+        let start = self.start(environment, &mut errors);
+        let lines = self.lines(&mut errors);
+        let listen = self.listen.check(&mut errors);
         let syslog = syslog::Settings::from_environment(environment).map_err(|e| errors.extend(e)).ok();
         let elasticsearch = self.elasticsearch(&mut errors);
         let tls = Tls::from_environment(environment).map_err(|e| errors.extend(e)).ok();
@@ -179,21 +234,74 @@ impl RouterArgs {
         });
         let routes = self.routes(environment, sinks.as_ref(), &mut errors);
         let exclusions = Exclusions::from_environment(environment);
-        let config =
-            docker.zip(start).zip(spool_bytes).zip(sinks).map(|(((docker, start), spool_bytes), sinks)| {
-                Config { routes, sinks, docker, state_path, spool_bytes, start, exclusions, identity }
-            });
+        let include_log_stack = self.include_log_stack;
+        let parts = docker.zip(start).zip(spool_bytes).zip(sinks);
+        let config = parts.map(|(((docker, start), spool_bytes), sinks)| Config {
+            routes,
+            sinks,
+            docker,
+            state_path,
+            spool_bytes,
+            start,
+            exclusions,
+            lines,
+            listen,
+            include_log_stack,
+            identity,
+        });
         errors.finish(config)
     }
 
-    fn start(&self, errors: &mut ConfigErrors) -> Option<Start> {
+    fn start(&self, environment: &Environment, errors: &mut ConfigErrors) -> Option<Start> {
         let max_age = errors.take(parse_duration("--start.max-age", &self.start_max_age))?;
-        let start = match self.start.as_str() {
+        let all = Start::All { max_age: (!max_age.is_zero()).then_some(max_age) };
+        let Some(given) = self.start.as_deref() else { return start_of_logspout(environment, all, errors) };
+        let start = match given {
             "now" => Ok(Start::Now),
-            "all" => Ok(Start::All { max_age: (!max_age.is_zero()).then_some(max_age) }),
-            other => Err(ConfigError::new("--start", other, "is not a place to begin", "give all or now")),
+            "all" => Ok(all),
+            age => {
+                parse_duration("--start", age).map(|age| Start::All { max_age: Some(age) }).map_err(|_| {
+                    ConfigError::new(
+                        "--start",
+                        age,
+                        "is not a place to begin",
+                        "give all, now, or an age such as 1h",
+                    )
+                })
+            }
         };
         errors.take(start)
+    }
+
+    /// What holds for all containers that do not say otherwise.
+    fn lines(&self, errors: &mut ConfigErrors) -> Settings {
+        let mut pattern = |given: &String| {
+            let named = || mask::NAMED.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+            errors.take(mask::Pattern::parse(given).map_err(|problem| {
+                let expected = format!("give a regular expression or one of {}", named());
+                ConfigError::new("--mask", given, format!("is no pattern: {problem}"), expected)
+            }))
+        };
+        let mask = self.mask.iter().filter_map(&mut pattern).collect();
+        if self.max_line_bytes < LEAST_LINE_BYTES {
+            errors.push(ConfigError::new(
+                "--max-line-bytes",
+                self.max_line_bytes.to_string(),
+                "is too short",
+                format!("give at least {LEAST_LINE_BYTES}"),
+            ));
+        }
+        if self.rate_limit == Some(0) {
+            errors.push(ConfigError::new("--rate-limit", "0", "lets nothing through", "give at least 1"));
+        }
+        Settings {
+            max_line_bytes: self.max_line_bytes,
+            mask,
+            rate_limit: self.rate_limit,
+            detect: !self.no_level_detection,
+            multiline: if self.multiline { Multiline::By(Rule::traces()) } else { Multiline::Unsaid },
+            ..Settings::default()
+        }
     }
 
     fn elasticsearch(&self, errors: &mut ConfigErrors) -> elasticsearch::Settings {
@@ -255,6 +363,26 @@ impl RouterArgs {
     }
 }
 
+/// Shorter parts would cost more than their text.
+const LEAST_LINE_BYTES: usize = 256;
+
+/// `BACKLOG=true` is everything, any other value only what is new; `TAIL` is a number of lines.
+fn start_of_logspout(environment: &Environment, all: Start, errors: &mut ConfigErrors) -> Option<Start> {
+    let backlog = environment.get("BACKLOG");
+    match environment.get("TAIL") {
+        None | Some("all") => Some(match backlog {
+            None => all,
+            Some("true") => Start::All { max_age: None },
+            Some(_) => Start::Now,
+        }),
+        // logspout asks for what is newer than now and of that the last lines.
+        Some(_) if backlog.is_some_and(|backlog| backlog != "true") => Some(Start::Now),
+        Some(lines) => errors.take(lines.parse().map(Start::Last).map_err(|_| {
+            ConfigError::new("TAIL", lines, "is not a number of lines", "give all or a number")
+        })),
+    }
+}
+
 /// Which of logspout's variables are set that have no meaning here.
 pub fn unsupported_variables(environment: &Environment) -> impl Iterator<Item = &'static str> {
     UNSUPPORTED_VARIABLES.iter().copied().filter(|name| environment.get(name).is_some())
@@ -266,6 +394,7 @@ impl fmt::Display for Start {
             Self::All { max_age: None } => f.write_str("all"),
             Self::All { max_age: Some(age) } => write!(f, "all of the last {} s", age.as_secs()),
             Self::Now => f.write_str("now"),
+            Self::Last(lines) => write!(f, "the last {lines} lines"),
         }
     }
 }

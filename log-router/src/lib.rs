@@ -10,6 +10,8 @@ pub mod container;
 pub mod delivery;
 pub mod inventory;
 pub mod lanes;
+pub mod listen;
+pub mod meaning;
 pub mod metrics;
 pub mod pipeline;
 pub mod position;

@@ -10,6 +10,8 @@ use tracing::warn;
 use crate::delivery::{self, SharedPositions};
 use crate::inventory::Inventory;
 use crate::lanes::Lanes;
+use crate::listen::feed::Queue;
+use crate::meaning::settings::RouteRule;
 use crate::metrics::RouteMetrics;
 use crate::reader;
 use crate::route::Route;
@@ -34,6 +36,12 @@ pub struct Pipeline {
     pub readiness: Readiness,
     /// The oldest lines that are wanted of an unknown log, in nanoseconds of Unix time.
     pub not_before: i64,
+    /// Only so many of the last lines are wanted of an unknown log.
+    pub last: Option<u64>,
+    /// How lines are joined into events.
+    pub multiline: Option<Arc<RouteRule>>,
+    /// Messages that come by the network.
+    pub feed: Option<Arc<Queue>>,
 }
 
 impl Pipeline {
@@ -44,15 +52,17 @@ impl Pipeline {
         shutdown: CancellationToken,
         give_up: CancellationToken,
     ) {
-        let Self { route, sink, metrics, positions, spool, readiness, not_before } = self;
+        let Self { route, sink, metrics, positions, spool, readiness, not_before, last, multiline, feed } =
+            self;
         let lanes = Arc::new(Lanes::new(spool, positions.clone(), metrics.clone()));
         let settings = reader::Settings {
-            wanted: Wanted { streams: route.filter.streams(), not_before },
+            wanted: Wanted { streams: route.filter.streams(), not_before, last, multiline },
             filter: route.filter.clone(),
             linger: sink.linger(),
             positions: positions.clone(),
             lanes: Arc::clone(&lanes),
             metrics: metrics.clone(),
+            feed,
         };
         let delivered = CancellationToken::new();
         let saving = tokio::spawn(delivery::save_positions(

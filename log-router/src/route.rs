@@ -66,6 +66,7 @@ impl Route {
             }
             options.push((key.into_owned(), value.into_owned()));
         }
+        filter.belongs_to(name, host.trim_start_matches('[').trim_end_matches(']'));
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let user = (!url.username().is_empty())
             .then(|| (decode(url.username()), decode(url.password().unwrap_or_default())));

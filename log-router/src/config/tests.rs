@@ -53,6 +53,20 @@ fn defaults() {
 
 #[test]
 fn starts() {
+    let start = |arguments: &[&str], variables: &[(&str, &str)]| check(arguments, variables).unwrap().start;
+    let day = Start::All { max_age: Some(Duration::from_hours(24)) };
+    for (arguments, variables, expected) in [
+        (&["--start=1h"][..], &[][..], Start::All { max_age: Some(Duration::from_hours(1)) }),
+        (&["--start=now"], &[("BACKLOG", "true")], Start::Now),
+        (&[], &[("BACKLOG", "true")], Start::All { max_age: None }),
+        (&[], &[("BACKLOG", "false")], Start::Now),
+        (&[], &[("TAIL", "all")], day),
+        (&[], &[("TAIL", "10")], Start::Last(10)),
+        (&[], &[("TAIL", "10"), ("BACKLOG", "true")], Start::Last(10)),
+    ] {
+        assert_eq!(start(arguments, variables), expected, "{arguments:?} {variables:?}");
+    }
+    assert!(check(&[], &[("TAIL", "few")]).unwrap_err().to_string().contains("TAIL: `few`"));
     assert_eq!(Start::Now.not_before(5), 5);
     assert_eq!(Start::All { max_age: None }.not_before(5), i64::MIN);
     let day = Start::All { max_age: Some(Duration::from_secs(1)) };
@@ -92,4 +106,12 @@ fn the_document_names_every_scheme_flag_and_variable() {
     {
         assert!(document.contains(&format!("`{variable}")), "{variable}");
     }
+}
+
+#[test]
+fn what_holds_for_all_lines_is_checked() {
+    let lines = check(&["--mask=password", "--rate-limit=5", "--no-level-detection"], &[]).unwrap().lines;
+    assert_eq!((lines.mask.len(), lines.rate_limit, lines.detect), (1, Some(5), false));
+    let text = check(&["--mask=(", "--rate-limit=0", "--max-line-bytes=1"], &[]).unwrap_err().to_string();
+    assert_eq!(text.matches("--").count(), 3, "{text}");
 }

@@ -17,6 +17,8 @@ pub struct Filter {
     name: Option<String>,
     labels: Vec<(String, String)>,
     sources: Option<PerStream<bool>>,
+    /// Scheme and host of the route, which containers can choose by label.
+    route: (String, String),
 }
 
 impl Filter {
@@ -47,9 +49,15 @@ impl Filter {
         Ok(true)
     }
 
+    /// Says whose filter it is.
+    pub(super) fn belongs_to(&mut self, scheme: &str, host: &str) {
+        self.route = (scheme.to_owned(), host.to_owned());
+    }
+
     /// Whether the route takes this container.
     pub fn takes(&self, container: &Container) -> bool {
-        self.id.as_ref().is_none_or(|prefix| container.id.starts_with(prefix.as_str()))
+        container.settings.takes_route(&self.route.0, &self.route.1)
+            && self.id.as_ref().is_none_or(|prefix| container.id.starts_with(prefix.as_str()))
             && self.name.as_ref().is_none_or(|glob| matches(glob.as_bytes(), container.name.as_bytes()))
             && self.labels.iter().all(|(label, glob)| {
                 container.labels.get(label).is_some_and(|value| matches(glob.as_bytes(), value.as_bytes()))
@@ -63,7 +71,7 @@ impl Filter {
 }
 
 /// Go's `path.Match`: `*` and `?` do not cross a slash, `[a-z]` and `[^a-z]` are classes, `\` quotes.
-fn matches(glob: &[u8], text: &[u8]) -> bool {
+pub(crate) fn matches(glob: &[u8], text: &[u8]) -> bool {
     // Where to go on if the last `*` has to take one byte more.
     let mut retry: Option<(&[u8], &[u8])> = None;
     let (mut glob, mut text) = (glob, text);

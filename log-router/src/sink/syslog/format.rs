@@ -85,8 +85,12 @@ impl Header {
     }
 }
 
-/// The host that lines are said to come from: what the user says, else the node's name, else the container's own.
+/// The host that lines are said to come from: what the user says, else the node's name, else the container's own. A message
+/// from the network keeps its own.
 pub fn host<'a>(given: Option<&'a str>, identity: &'a Identity, container: &'a Container) -> &'a str {
+    if container.sender.is_some() {
+        return &container.hostname;
+    }
     given.or(identity.node_name.as_deref()).unwrap_or(&container.hostname)
 }
 
