@@ -156,6 +156,8 @@ impl JsonFile {
                 progress.more = true;
                 break;
             }
+            // Small files are rotated away while a chunk is taken apart.
+            self.look()?;
         }
         if buffers.chunk.len() > CHUNK_BYTES {
             buffers.chunk = vec![0; CHUNK_BYTES];
