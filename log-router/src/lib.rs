@@ -18,4 +18,5 @@ pub mod record;
 pub mod route;
 pub mod sink;
 pub mod source;
+pub mod template;
 pub mod time;

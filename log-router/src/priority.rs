@@ -30,12 +30,17 @@ impl Priority {
         self.0 & 7
     }
 
-    /// Of a line.
-    pub fn of(line: &Line<'_>) -> Self {
-        let by_stream = match line.stream {
+    /// Of everything on a stream, as logspout has it.
+    pub const fn by_stream(stream: Stream) -> Self {
+        match stream {
             Stream::Stdout => Self::STDOUT,
             Stream::Stderr => Self::STDERR,
-        };
+        }
+    }
+
+    /// Of a line.
+    pub fn of(line: &Line<'_>) -> Self {
+        let by_stream = Self::by_stream(line.stream);
         match line.text {
             [b'<', b'0'..=b'9', ..] => printed(line).unwrap_or(by_stream),
             _ => by_stream,
