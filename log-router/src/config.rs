@@ -1,5 +1,6 @@
 //! The command line and the environment, and what they mean once checked.
 
+mod compat;
 mod duration;
 
 use std::collections::HashSet;
@@ -14,10 +15,13 @@ use agent_core::error::{ConfigError, ConfigErrors};
 use agent_core::identity::{Identity, Places, SharedIdentity};
 use clap::Args;
 
+pub use self::compat::Compat;
 use self::duration::parse_duration;
 use crate::container::exclude::Exclusions;
+use crate::route::spec::Spec;
 use crate::route::{Route, expand, split_list};
-use crate::sink::{self, Sink, elasticsearch, syslog};
+use crate::router::Ready;
+use crate::sink::{self, elasticsearch, raw, syslog};
 
 /// Flags of log-router.
 #[derive(Debug, Clone, Args)]
@@ -51,6 +55,10 @@ pub struct RouterArgs {
     #[arg(long = "start.max-age", value_name = "DURATION", default_value = "24h")]
     pub start_max_age: String,
 
+    /// Do everything as logspout does it, also where we think it wrong: its frames byte for byte
+    #[arg(long = "compat")]
+    pub compat: bool,
+
     /// User name for elasticsearch:// routes without one
     #[arg(long = "elasticsearch.username", value_name = "NAME")]
     pub elasticsearch_username: Option<String>,
@@ -68,7 +76,13 @@ pub struct RouterArgs {
 #[derive(Debug)]
 pub struct Config {
     /// Where lines go.
-    pub routes: Vec<(Route, Box<dyn Sink>)>,
+    pub routes: Vec<Ready>,
+    /// What more routes are made from.
+    pub sinks: sink::Settings,
+    /// `ROUTESPATH`, where it is a folder.
+    pub routes_folder: Option<PathBuf>,
+    /// `--compat`.
+    pub compat: Option<Compat>,
     /// Which engine.
     pub docker: DockerHost,
     /// Where positions are kept; `None` keeps none.
@@ -108,8 +122,6 @@ impl Start {
 
 /// Variables of logspout whose meaning this version does not have: said at start rather than silently ignored.
 pub const UNSUPPORTED_VARIABLES: &[&str] = &[
-    "ALLOW_TTY",
-    "BACKLOG",
     "INACTIVITY_TIMEOUT",
     "LOGSPOUT_TLS_CA_CERTS",
     "LOGSPOUT_TLS_CLIENT_CERT",
@@ -121,13 +133,45 @@ pub const UNSUPPORTED_VARIABLES: &[&str] = &[
     "MULTILINE_MATCH",
     "MULTILINE_PATTERN",
     "MULTILINE_SEPARATOR",
+    "TAIL",
+];
+
+/// Everything that logspout reads from its environment; `docs/logspout.md` says what becomes of each.
+pub const LOGSPOUT_VARIABLES: &[&str] = &[
+    "ALLOW_TTY",
+    "BACKLOG",
+    "DEBUG",
+    "DOCKER_HOST",
+    "EXCLUDE_LABEL",
+    "EXCLUDE_LABELS",
+    "HTTP_BIND_ADDRESS",
+    "HTTP_PORT",
+    "INACTIVITY_TIMEOUT",
+    "LOGSPOUT",
+    "LOGSPOUT_MULTILINE",
+    "LOGSPOUT_TLS_CA_CERTS",
+    "LOGSPOUT_TLS_CLIENT_CERT",
+    "LOGSPOUT_TLS_CLIENT_KEY",
+    "LOGSPOUT_TLS_DISABLE_SYSTEM_ROOTS",
+    "LOGSPOUT_TLS_HARDENING",
+    "MULTILINE_ENABLE_DEFAULT",
+    "MULTILINE_FLUSH_AFTER",
+    "MULTILINE_MATCH",
+    "MULTILINE_PATTERN",
+    "MULTILINE_SEPARATOR",
+    "PORT",
     "RAW_FORMAT",
     "RETRY_COUNT",
     "ROUTESPATH",
+    "ROUTE_URIS",
     "SYSLOG_DATA",
+    "SYSLOG_FORMAT",
+    "SYSLOG_HOSTNAME",
     "SYSLOG_PID",
     "SYSLOG_PRIORITY",
+    "SYSLOG_STRUCTURED_DATA",
     "SYSLOG_TAG",
+    "SYSLOG_TCP_FRAMING",
     "SYSLOG_TIMESTAMP",
     "TAIL",
 ];
@@ -139,19 +183,33 @@ impl RouterArgs {
         let identity = SharedIdentity::new(Identity::resolve(environment, &Places::new(None)));
         let state_path = Some(self.state_path.clone()).filter(|path| path != Path::new("none"));
         let docker = errors.take(DockerHost::choose(self.docker.as_deref(), environment));
-        let start = self.start(&mut errors);
+        let start = self.start(environment, &mut errors);
+        let compat = self.compat.then(|| errors.take(Compat::from_environment(environment))).flatten();
         let syslog = syslog::Settings::from_environment(environment).map_err(|e| errors.extend(e)).ok();
+        let syslog = match (&compat, syslog) {
+            (Some(compat), Some(syslog)) => errors.take(syslog.with_compat(compat.host_hostname.as_deref())),
+            (_, syslog) => syslog,
+        };
+        let raw = errors.take(raw::Settings::from_environment(environment));
         let elasticsearch = self.elasticsearch(&mut errors);
-        let settings = syslog.map(|syslog| sink::Settings {
+        let settings = syslog.zip(raw).map(|(syslog, raw)| sink::Settings {
             syslog,
+            raw,
             elasticsearch,
             identity: identity.clone(),
             dead_letters: state_path.clone(),
         });
-        let routes = self.routes(environment, settings.as_ref(), &mut errors);
+        let mut routes = self.routes(environment, settings.as_ref(), &mut errors);
+        let routes_folder = routes_folder(environment);
+        if let (Some(folder), Some(settings)) = (&routes_folder, &settings) {
+            kept_routes(folder, settings, &mut routes, &mut errors);
+        }
         let exclusions = Exclusions::from_environment(environment);
-        let config = docker.zip(start).map(|(docker, start)| Config {
+        let config = docker.zip(start).zip(settings).map(|((docker, start), sinks)| Config {
             routes,
+            sinks,
+            routes_folder,
+            compat,
             docker,
             state_path,
             start,
@@ -161,9 +219,10 @@ impl RouterArgs {
         errors.finish(config)
     }
 
-    fn start(&self, errors: &mut ConfigErrors) -> Option<Start> {
+    fn start(&self, environment: &Environment, errors: &mut ConfigErrors) -> Option<Start> {
         let max_age = errors.take(parse_duration("--start.max-age", &self.start_max_age))?;
-        let start = match self.start.as_str() {
+        let start = compat::start(environment, self.compat).unwrap_or(&self.start);
+        let start = match start {
             "now" => Ok(Start::Now),
             "all" => Ok(Start::All { max_age: (!max_age.is_zero()).then_some(max_age) }),
             other => Err(ConfigError::new("--start", other, "is not a place to begin", "give all or now")),
@@ -204,7 +263,7 @@ impl RouterArgs {
         environment: &Environment,
         settings: Option<&sink::Settings>,
         errors: &mut ConfigErrors,
-    ) -> Vec<(Route, Box<dyn Sink>)> {
+    ) -> Vec<Ready> {
         let (origin, lists) = if self.routes.is_empty() {
             ("ROUTE_URIS", environment.get("ROUTE_URIS").map(str::to_owned).into_iter().collect())
         } else {
@@ -213,15 +272,46 @@ impl RouterArgs {
         let mut known = HashSet::new();
         let mut routes = Vec::new();
         for uri in lists.iter().flat_map(|list| split_list(list)) {
-            let Some(route) = errors.take(Route::parse(origin, &expand(&uri, environment))) else { continue };
+            let uri = expand(&uri, environment);
+            let Some(route) = errors.take(Route::parse(origin, &uri)) else { continue };
             if !known.insert(route.key()) {
                 let expected = "give each route once";
                 errors.push(ConfigError::new(origin, route.to_string(), "is given twice", expected));
             }
-            let sink = settings.and_then(|settings| errors.take((route.scheme.build)(&route, settings)));
-            routes.extend(sink.map(|sink| (route, sink)));
+            let Some(settings) = settings else { continue };
+            routes.extend(errors.take(Ready::of(Spec::of_uri(&uri), route, settings)));
         }
         routes
+    }
+}
+
+/// `ROUTESPATH`, or logspout's own place; only where it is there.
+fn routes_folder(environment: &Environment) -> Option<PathBuf> {
+    let path = PathBuf::from(environment.get("ROUTESPATH").unwrap_or("/mnt/routes"));
+    path.is_dir().then_some(path)
+}
+
+/// The routes in the files `*.json` of a folder.
+fn kept_routes(folder: &Path, settings: &sink::Settings, routes: &mut Vec<Ready>, errors: &mut ConfigErrors) {
+    let mut files: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    for path in files {
+        let expected = "give a route as POST /routes takes it, or move the file away";
+        let read = fs::read(&path).map_err(|error| error.to_string());
+        let spec = read.and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
+        match spec.and_then(|spec| Ready::build(spec, settings)) {
+            Ok(ready) if routes.iter().any(|other| other.route.key() == ready.route.key()) => {
+                tracing::info!(file = %path.display(), "this route is given already");
+            }
+            Ok(ready) => routes.push(ready),
+            Err(problem) => errors.push(ConfigError::new(
+                "ROUTESPATH",
+                path.display().to_string(),
+                format!("cannot be used: {problem}"),
+                expected,
+            )),
+        }
     }
 }
 

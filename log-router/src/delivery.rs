@@ -37,6 +37,11 @@ impl SharedPositions {
         self.lock().containers().map(str::to_owned).collect()
     }
 
+    /// Where to begin with a container, instead of by `--start`.
+    pub fn begin_at(&self, id: &str, position: &Position) {
+        self.lock().set(id, position);
+    }
+
     fn commit(&self, batch: &Batch) {
         let mut positions = self.lock();
         for (id, mark) in batch.marks() {

@@ -31,11 +31,18 @@ pub struct LeftAlone {
     pub exclusions: Exclusions,
     /// The router's own container.
     pub own_id: Option<String>,
+    /// `--compat`: those that do not run.
+    pub exited: bool,
+    /// `--compat` without `ALLOW_TTY`: those with a terminal.
+    pub terminals: bool,
 }
 
 impl LeftAlone {
     fn has(&self, container: &Container) -> bool {
-        self.own_id.as_ref() == Some(&container.id) || self.exclusions.excludes(container)
+        self.own_id.as_ref() == Some(&container.id)
+            || self.exclusions.excludes(container)
+            || self.exited && !container.running
+            || self.terminals && container.terminal
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the router counts. Counters live in a registry of `prometheus-client`; what is a matter of the moment is read at
 //! scrape time by [`Routes`].
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, Kind};
@@ -133,6 +133,11 @@ pub struct Containers {
 }
 
 impl RouteMetrics {
+    /// The value of the label `route`.
+    pub fn name(&self) -> &str {
+        &self.route
+    }
+
     /// The lines of a batch are on their way.
     pub fn begun(&self, batch: &Batch) {
         self.now.oldest.store(batch.get(0).map_or(0, |line| line.time), Ordering::Relaxed);
@@ -181,15 +186,19 @@ impl RouteMetrics {
     }
 }
 
+/// The routes that there are now.
+pub type Shown = Arc<Mutex<Vec<RouteMetrics>>>;
+
 /// Writes what holds at the moment, for all routes.
 #[derive(Debug)]
-pub struct Routes(pub Vec<RouteMetrics>);
+pub struct Routes(pub Shown);
 
 impl Collector for Routes {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
+        let routes = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut up =
             out.family("log_router_sink_up", "Whether the sink took what it was sent last.", Kind::Gauge);
-        for route in &self.0 {
+        for route in &routes {
             up.sample(&[("route", &route.route)], route.now.up.load(Ordering::Relaxed));
         }
         let mut lag = out.family(
@@ -197,14 +206,14 @@ impl Collector for Routes {
             "Age of the oldest line on its way to the sink; 0 if there is none.",
             Kind::Gauge,
         );
-        for route in &self.0 {
+        for route in &routes {
             let oldest = route.now.oldest.load(Ordering::Relaxed);
             let age = if oldest == 0 { 0 } else { (time::now() - oldest).max(0) };
             lag.sample(&[("route", &route.route)], age as f64 / 1e9);
         }
         let mut containers =
             out.family("log_router_containers", "Containers by the way their lines are read.", Kind::Gauge);
-        for route in &self.0 {
+        for route in &routes {
             let now = &route.now;
             for (source, count) in
                 [("json-file", &now.files), ("api", &now.api), ("unreadable", &now.unreadable)]
@@ -226,7 +235,7 @@ mod tests {
     fn a_route_is_seen_before_its_first_line() {
         let route = Metrics::register(&mut Registry::default()).route("udp://x:1");
         route.containers(Containers { files: 2, api: 1, unreadable: 0 });
-        let (text, error) = collect(Routes(vec![route]));
+        let (text, error) = collect(Routes(Arc::new(Mutex::new(vec![route]))));
         assert!(error.is_none());
         for line in [
             "log_router_sink_up{route=\"udp://x:1\"} 0",

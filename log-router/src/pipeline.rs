@@ -12,7 +12,7 @@ use crate::inventory::Inventory;
 use crate::metrics::RouteMetrics;
 use crate::reader;
 use crate::route::Route;
-use crate::sink::{Link, Sink};
+use crate::sink::{Link, Patience, Sink};
 use crate::source::assemble::Wanted;
 
 /// Batches that wait for the sink beside the one it is working on.
@@ -33,6 +33,8 @@ pub struct Pipeline {
     pub readiness: Readiness,
     /// The oldest lines that are wanted of an unknown log, in nanoseconds of Unix time.
     pub not_before: i64,
+    /// `--compat`: when to give up for good.
+    pub patience: Option<Patience>,
 }
 
 impl Pipeline {
@@ -43,7 +45,7 @@ impl Pipeline {
         shutdown: CancellationToken,
         give_up: CancellationToken,
     ) {
-        let Self { route, sink, metrics, positions, readiness, not_before } = self;
+        let Self { route, sink, metrics, positions, readiness, not_before, patience } = self;
         let (batches, queue) = mpsc::channel(QUEUE);
         let settings = reader::Settings {
             wanted: Wanted { streams: route.filter.streams(), not_before },
@@ -55,7 +57,7 @@ impl Pipeline {
         let delivered = CancellationToken::new();
         let saving = tokio::spawn(delivery::save_positions(positions.clone(), readiness, delivered.clone()));
         let reading = tokio::spawn(reader::run(settings, containers, batches, shutdown));
-        let link = Link::new(route.to_string(), metrics);
+        let link = Link::new(route.to_string(), metrics).with_patience(patience);
         delivery::run(queue, sink, link, positions, give_up).await;
         reading.abort();
         delivered.cancel();

@@ -2,6 +2,7 @@
 
 pub mod elasticsearch;
 mod link;
+pub mod raw;
 pub mod syslog;
 
 use std::fmt;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use agent_core::error::ConfigError;
 use agent_core::identity::SharedIdentity;
 
-pub use self::link::Link;
+pub use self::link::{Link, Patience};
 use crate::record::Batch;
 use crate::route::Route;
 
@@ -39,6 +40,8 @@ pub type Delivery<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 pub struct Settings {
     /// `SYSLOG_FORMAT` and its like.
     pub syslog: syslog::Settings,
+    /// `RAW_FORMAT`.
+    pub raw: raw::Settings,
     /// `--elasticsearch.*`.
     pub elasticsearch: elasticsearch::Settings,
     /// Which node this is.
@@ -66,6 +69,11 @@ pub const SCHEMES: &[Scheme] = &[
     Scheme { name: "syslog", options: syslog::OPTIONS, build: syslog::udp },
     Scheme { name: "syslog+udp", options: syslog::OPTIONS, build: syslog::udp },
     Scheme { name: "syslog+tcp", options: syslog::OPTIONS, build: syslog::tcp },
+    Scheme { name: "raw", options: &[], build: raw::udp },
+    Scheme { name: "raw+udp", options: &[], build: raw::udp },
+    Scheme { name: "raw+tcp", options: &[], build: raw::tcp },
+    Scheme { name: "udp", options: &[], build: raw::udp },
+    Scheme { name: "tcp", options: &[], build: raw::tcp },
     Scheme { name: "elasticsearch", options: &[], build: elasticsearch::http },
     Scheme { name: "elasticsearch+tls", options: &[], build: elasticsearch::https },
 ];

@@ -14,6 +14,7 @@ use agent_core::error::ConfigError;
 
 use self::layout::Layout;
 use self::value::Value;
+pub(crate) use self::value::message;
 use crate::container::Container;
 use crate::record::{Line, Stream};
 use crate::time::Utc;

@@ -121,6 +121,7 @@ impl Node {
             positions: SharedPositions::new(Positions::load(state, "r").unwrap()),
             readiness: Readiness::default(),
             not_before: 0,
+            patience: None,
         };
         let (shutdown, give_up) = (CancellationToken::new(), CancellationToken::new());
         let task = tokio::spawn(pipeline.run(self.inventory.subscribe(), shutdown.clone(), give_up.clone()));

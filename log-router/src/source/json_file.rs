@@ -2,6 +2,7 @@
 //! complete through rotations, which the engine's own `logs --follow` is not.
 
 mod chain;
+mod end;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use memchr::{memchr, memrchr};
 
 use self::chain::{Chain, Seen};
+pub use self::end::end_of;
 use super::assemble::{Assembler, Piece, Wanted};
 use super::{Gap, Progress, Tallies};
 use crate::container::Container;

@@ -8,7 +8,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::format::{Header, Prepared};
+use super::format::Prepared;
+use super::frames::Frames;
 use super::window::{Piece, Window};
 use crate::record::Batch;
 use crate::sink::{Delivery, Link, Sink};
@@ -27,18 +28,20 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// How messages are told apart in the stream (RFC 6587).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(in crate::sink) enum Framing {
     /// A newline behind each.
     Traditional,
     /// The length before each, and the newline too, as logspout has it.
     OctetCounted,
+    /// Messages end themselves.
+    None,
 }
 
 /// One receiver.
 #[derive(Debug)]
-pub(super) struct TcpSink {
+pub(in crate::sink) struct TcpSink {
     address: (String, u16),
-    header: Header,
+    frames: Frames,
     framing: Framing,
     stream: Option<TcpStream>,
     window: Window,
@@ -57,9 +60,9 @@ enum Peer {
 
 impl TcpSink {
     /// Connects with the first delivery.
-    pub(super) fn new(address: (String, u16), header: Header, framing: Framing) -> Self {
+    pub(in crate::sink) fn new(address: (String, u16), frames: Frames, framing: Framing) -> Self {
         let window = Window::new(RESEND_BYTES);
-        Self { address, header, framing, stream: None, window, last_write: Instant::now() }
+        Self { address, frames, framing, stream: None, window, last_write: Instant::now() }
     }
 
     /// Writes everything that is to be written. May be dropped at any time and called again.
@@ -124,7 +127,7 @@ impl Sink for TcpSink {
     }
 
     fn deliver<'a>(&'a mut self, batch: &'a Batch, link: &'a mut Link) -> Delivery<'a> {
-        for piece in pieces(batch, &self.header, self.framing) {
+        for piece in pieces(batch, &self.frames, self.framing) {
             self.window.push(piece);
         }
         Box::pin(self.write_out(link))
@@ -162,26 +165,28 @@ fn peer(stream: &TcpStream) -> Peer {
 }
 
 /// The messages of a batch, framed.
-fn pieces(batch: &Batch, header: &Header, framing: Framing) -> Vec<Piece> {
-    let mut prepared: Vec<Option<Prepared>> = vec![None; batch.containers()];
+fn pieces(batch: &Batch, frames: &Frames, framing: Framing) -> Vec<Piece> {
+    let mut prepared: Vec<Option<Option<Prepared>>> = vec![None; batch.containers()];
     let mut pieces = Vec::new();
     let mut piece = Piece::with_capacity(PIECE_BYTES);
     let mut message = Vec::new();
     let mut number = itoa::Buffer::new();
     for line in batch.lines() {
         let Some(place) = prepared.get_mut(line.container_index) else { continue };
-        let prepared = place.get_or_insert_with(|| header.prepare(line.container));
+        let prepared = place.get_or_insert_with(|| frames.prepare(line.container)).as_ref();
         match framing {
-            Framing::Traditional => header.write(&line, prepared, &mut piece),
+            Framing::Traditional | Framing::None => frames.write(&line, prepared, &mut piece),
             Framing::OctetCounted => {
                 message.clear();
-                header.write(&line, prepared, &mut message);
+                frames.write(&line, prepared, &mut message);
                 piece.extend_from_slice(number.format(message.len() + 1).as_bytes());
                 piece.push(b' ');
                 piece.extend_from_slice(&message);
             }
         }
-        piece.push(b'\n');
+        if framing != Framing::None {
+            piece.push(b'\n');
+        }
         if piece.len() >= PIECE_BYTES {
             pieces.push(std::mem::replace(&mut piece, Piece::with_capacity(PIECE_BYTES)));
         }

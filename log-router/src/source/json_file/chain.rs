@@ -27,7 +27,7 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let inode = file.metadata()?.ino();
         Ok(Self { file, inode })
@@ -41,6 +41,11 @@ impl LogFile {
                 result => return result,
             }
         }
+    }
+
+    /// How long it is now.
+    pub(super) fn size(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
     }
 
     /// The inode's number.
