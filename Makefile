@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help up down password secrets images test test-vm bench check
+.PHONY: help up down password secrets images test test-loss test-vm bench check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -37,6 +37,9 @@ images: ## build the agents and their images
 
 test: ## run every test
 	@bash tests/run.sh
+
+test-loss: ## every fault with every rotation and framing, not only a pairwise choice
+	@LOSS=all bash tests/run.sh conservation
 
 test-vm: ## run the collectors that need systemd in a virtual machine, beside node_exporter
 	@bash tests/vm.sh

@@ -14,6 +14,7 @@ mod containers;
 mod files;
 mod formats;
 mod joins;
+mod logspout;
 mod node_exporter_live;
 mod stack;
 mod syslog;
