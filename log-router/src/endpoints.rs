@@ -5,6 +5,8 @@ pub mod logs;
 pub mod routes;
 mod websocket;
 
+use std::future::ready;
+
 use agent_core::server::{Body, Route, reply};
 use hyper::{Response, StatusCode};
 
@@ -21,8 +23,8 @@ pub fn all(router: &Router, logs: Logs) -> Vec<Route> {
         Route::new("/health", |_| async { reply(StatusCode::OK, TEXT, "Healthy!\n") }),
         Route::new("/routes", move |request| routes::all(all.clone(), request)),
         Route::new("/routes/*", move |request| routes::one(one.clone(), request)),
-        Route::new("/logs", move |request| every.clone().answer(request)),
-        Route::new("/logs/*", move |request| some.clone().answer(request)),
+        Route::new("/logs", move |request| ready(every.answer(request))),
+        Route::new("/logs/*", move |request| ready(some.answer(request))),
     ]
 }
 

@@ -34,6 +34,15 @@ fn setting(name: &str, default: f64) -> f64 {
     std::env::var(name).map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name}: {value}")))
 }
 
+/// A variable as a whole number.
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name}: {value}")))
+}
+
+fn newlines(text: &[u8]) -> usize {
+    text.split(|byte| *byte == b'\n').count() - 1
+}
+
 /// A receiver that counts.
 struct Counter {
     port: u16,
@@ -52,7 +61,7 @@ impl Counter {
                 thread::spawn(move || {
                     let mut buffer = vec![0; 1 << 20];
                     while let Ok(length @ 1..) = stream.read(&mut buffer) {
-                        let lines = buffer[..length].iter().filter(|byte| **byte == b'\n').count();
+                        let lines = newlines(&buffer[..length]);
                         counted.fetch_add(lines as u64, Ordering::SeqCst);
                     }
                 });
@@ -80,7 +89,7 @@ fn cpu_micros(pid: u32) -> f64 {
 fn memory_mb(pid: u32, name: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
     let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field");
-    line.split_whitespace().nth(1).expect("a number").parse::<f64>().expect("a number") / 1024.0
+    line.split_whitespace().next().expect("a number").parse::<f64>().expect("a number") / 1024.0
 }
 
 /// The outputs of some containers.
@@ -267,10 +276,10 @@ fn main() -> ExitCode {
     {
         return copy(log, port);
     }
-    let lines = setting("LINES", 1_000_000.0) as usize;
-    let many = setting("CONTAINERS", 200.0) as usize;
+    let lines = number("LINES", 1_000_000);
+    let many = number("CONTAINERS", 200);
     let mut limits = Limits(false);
-    let engine = Engine::start("bench", 17);
+    let engine = Engine::start("bench", 28);
     println!("log-router: lines of {LINE_BYTES} bytes, json-file to a TCP sink, {lines} lines in each row");
     let mut sets = Vec::new();
     for (prefix, count) in [("one", 1), ("some", 20), ("many", many)] {
@@ -344,5 +353,5 @@ fn curl_lines(engine: &Engine, name: &str) -> usize {
         .arg(format!("http://x/containers/{name}/logs?stdout=1"))
         .output()
         .expect("curl");
-    text.stdout.iter().filter(|byte| **byte == b'\n').count()
+    newlines(&text.stdout)
 }

@@ -29,6 +29,11 @@ fn talker(engine: &Engine, name: &str) -> String {
     engine.busybox(&["--name", name, "--network", "none"], &["sh", "-c", script])
 }
 
+/// As `docker ps` shows it.
+fn short(id: &str) -> &str {
+    id.split_at(12).0
+}
+
 /// The frame with its time, which is the moment of reading, replaced.
 fn timeless(frame: &[u8]) -> String {
     let time = Regex::new(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ").expect("a pattern");
@@ -58,7 +63,7 @@ fn compat_sends_logspouts_documented_frames() {
     let pid = engine.docker(&["inspect", "-f", "{{.State.Pid}}", &id]);
     // The tag is cut to 32 characters.
     let head =
-        |priority: u8| format!("<{priority}>TIME {} registry.1.abszmuwq8k3d7comu5041[{pid}]: ", &id[..12]);
+        |priority: u8| format!("<{priority}>TIME {} registry.1.abszmuwq8k3d7comu5041[{pid}]: ", short(&id));
     let frames = [format!("{}ERROR: text \n", head(14)), format!("{}x\n", head(11))];
 
     let mut buffer = vec![0; 70_000];
@@ -91,7 +96,7 @@ fn compat_sends_logspouts_documented_frames() {
     let length = udp.recv(&mut buffer).expect("a datagram");
     assert_eq!(
         timeless(&buffer[..length]),
-        format!("<14>1 TIME {} {NAME} {pid} - [a@1 b=\"c\"] ERROR: text \n", &id[..12])
+        format!("<14>1 TIME {} {NAME} {pid} - [a@1 b=\"c\"] ERROR: text \n", short(&id))
     );
 }
 
@@ -184,7 +189,7 @@ fn logs_shows_lines_as_they_come_and_no_environment() {
         let pid = engine.docker(&["inspect", "-f", "{{.State.Pid}}", name]);
         // Into the container's own output, whoever writes it.
         move || {
-            std::fs::write(format!("/proc/{pid}/fd/1"), format!("{text}\n")).expect("the container's output")
+            std::fs::write(format!("/proc/{pid}/fd/1"), format!("{text}\n")).expect("the container's output");
         }
     };
 

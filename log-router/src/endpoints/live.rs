@@ -106,7 +106,7 @@ impl Sink for LiveSink {
         Box::pin(async {
             self.pieces.closed().await;
             self.stop.cancel();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         })
     }
 }

@@ -58,7 +58,7 @@ impl Logs {
     }
 
     /// `GET /logs`, `/logs/id:<id>` and `/logs/name:<glob>`.
-    pub async fn answer(self, mut request: Request<Incoming>) -> Response<Body> {
+    pub fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
         if request.method() != Method::GET {
             return not_allowed();
         }
@@ -81,14 +81,14 @@ impl Logs {
         if upgrade {
             return match websocket::accept(&mut request) {
                 Ok((response, socket)) => {
-                    let lines = self.stream(wish, permit);
+                    let lines = self.stream(&wish, permit);
                     tokio::spawn(websocket::send(socket, lines));
                     response
                 }
                 Err(problem) => reply(StatusCode::BAD_REQUEST, TEXT, format!("Bad request: {problem}\n")),
             };
         }
-        let lines = self.stream(wish, permit);
+        let lines = self.stream(&wish, permit);
         let frames = futures_util::stream::unfold(lines, |mut lines| async {
             let piece = lines.recv().await?;
             Some((Ok(Frame::data(piece)), lines))
@@ -100,7 +100,7 @@ impl Logs {
     }
 
     /// Starts a route that ends when nobody takes its pieces any more.
-    fn stream(&self, wish: Wish, permit: OwnedSemaphorePermit) -> mpsc::Receiver<Bytes> {
+    fn stream(&self, wish: &Wish, permit: OwnedSemaphorePermit) -> mpsc::Receiver<Bytes> {
         let (pieces, receiver) = mpsc::channel(QUEUE);
         let stop = self.shutdown.child_token();
         let Some((route, positions)) = self.prepare(&wish.filter) else { return receiver };

@@ -77,7 +77,6 @@ fn check_glob(key: &str, glob: &str) -> Result<(), String> {
     let good = loop {
         rest = match rest {
             [] => break true,
-            [b'\\', _, after @ ..] => after,
             [b'\\'] => break false,
             [b'[', after @ ..] => {
                 let items = after.strip_prefix(b"^").unwrap_or(after);
@@ -86,7 +85,7 @@ fn check_glob(key: &str, glob: &str) -> Result<(), String> {
                     Some(end) => items.get(end + 1..).unwrap_or_default(),
                 }
             }
-            [_, after @ ..] => after,
+            [b'\\', _, after @ ..] | [_, after @ ..] => after,
         };
     };
     if good { Ok(()) } else { Err(format!("has a bad glob `{glob}` in {key}")) }

@@ -47,7 +47,10 @@ fn or_null<'de, D: serde::Deserializer<'de>, T: Default + Deserialize<'de>>(from
 impl std::fmt::Debug for Spec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Not derived: the address may hold a password.
-        f.debug_struct("Spec").field("id", &self.id).field("uri", &without_user(&self.uri())).finish()
+        f.debug_struct("Spec")
+            .field("id", &self.id)
+            .field("uri", &without_user(&self.uri()))
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,7 +93,8 @@ impl Spec {
             let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
             // Dots are left as they are, so that keys look as in the documents.
             let key = encode(key).replace("%2E", ".").replace("%5F", "_");
-            uri.push_str(&format!("{}{key}={}", if index == 0 { '?' } else { '&' }, encode(value)));
+            let before = if index == 0 { '?' } else { '&' };
+            uri.extend([before.to_string(), key, "=".to_owned(), encode(value)]);
         }
         uri
     }

@@ -99,7 +99,7 @@ impl Layout {
                 Part::Text(text) => out.push_str(text),
                 Part::Element(Element::Zone(zone)) => out.push_str(zone),
                 Part::Element(Element::Hour12) => out.push_str(&time.hour12().1.to_string()),
-                Part::Element(Element::Chrono("%Y")) => out.push_str(&format!("{:04}", time.year())),
+                Part::Element(Element::Chrono("%Y")) => out.extend([format!("{:04}", time.year())]),
                 Part::Element(Element::Chrono(format)) => out.push_str(&time.format(format).to_string()),
                 Part::Fraction { mark, digits, trimmed } => {
                     let nanos = format!("{:09}", time.nanosecond());

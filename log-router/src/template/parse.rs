@@ -132,13 +132,11 @@ impl<'a> Action<'a> {
             let before = self.rest;
             self.skip_space();
             let place = self.rest;
-            match self.word()? {
-                Some(word) => arguments.push(self.argument(place, word)?),
-                None => {
-                    self.rest = before;
-                    break;
-                }
-            }
+            let Some(word) = self.word()? else {
+                self.rest = before;
+                break;
+            };
+            arguments.push(self.argument(place, word)?);
         }
         arguments.extend(piped);
         self.call(at, first, arguments)
@@ -155,7 +153,7 @@ impl<'a> Action<'a> {
         match what {
             Word::Value(value) if arguments.is_empty() => Ok(value),
             Word::Value(_) => self.problem(at, "a value takes no arguments"),
-            Word::Path(path) => self.path(at, &path, arguments),
+            Word::Path(path) => self.path(at, &path, &arguments),
             Word::Name(name) => self.function(at, &name, arguments),
         }
     }
@@ -187,8 +185,8 @@ impl<'a> Action<'a> {
         }
     }
 
-    fn path(&self, at: &'a str, path: &str, arguments: Vec<Expression>) -> Result<Expression, Problem> {
-        match (path, arguments.as_slice()) {
+    fn path(&self, at: &'a str, path: &str, arguments: &[Expression]) -> Result<Expression, Problem> {
+        match (path, arguments) {
             (".Time.Format", [Expression::Text(layout)]) => Ok(Expression::Format(Layout::parse(layout))),
             (".Time.Format", _) => self.problem(at, ".Time.Format takes a layout in quotes"),
             (".ContainerNameSplitN", [Expression::Text(separator), Expression::Number(count)]) => {

@@ -125,12 +125,11 @@ impl Header {
         out: &mut Vec<u8>,
     ) {
         out.push(b'<');
-        match &self.parts.priority {
-            Some(template) => template.render(view, out),
-            None => {
-                let priority = if self.compat { Priority::by_stream(view.stream) } else { priority() };
-                out.extend_from_slice(itoa::Buffer::new().format(priority.value()).as_bytes());
-            }
+        if let Some(template) = &self.parts.priority {
+            template.render(view, out);
+        } else {
+            let priority = if self.compat { Priority::by_stream(view.stream) } else { priority() };
+            out.extend_from_slice(itoa::Buffer::new().format(priority.value()).as_bytes());
         }
         out.extend_from_slice(match self.format {
             Format::Rfc3164 => b">",

@@ -24,8 +24,8 @@ fn header(format: Format, node_name: Option<&str>) -> Header {
     }
 }
 
-fn template(text: &str) -> Option<Template> {
-    Some(Template::parse("", text).unwrap())
+fn made_of(text: &str) -> Template {
+    Template::parse("", text).unwrap()
 }
 
 fn container() -> Container {
@@ -77,7 +77,7 @@ fn rfc5424_frames() {
         text_frame(&header, container(), "text"),
         "<14>1 2016-10-19T23:14:19.000000Z node_1 registry.1.abszmuwq8k3d7comu5041z2mc 4833 - - text"
     );
-    header.parts.structured_data = template("x@1 k=\"v\"");
+    header.parts.structured_data = Some(made_of("x@1 k=\"v\""));
     header.append_tag = ".prod".to_owned();
     assert_eq!(
         text_frame(&header, Container { pid: 0, ..container() }, "text"),
@@ -89,7 +89,7 @@ fn rfc5424_frames() {
 fn the_host_is_the_users_word_then_the_node_then_the_containers_own() {
     let mut header = header(Format::Rfc3164, Some("node1"));
     assert!(text_frame(&header, container(), "x").contains("Z node1 registry"));
-    header.parts.hostname = template("given");
+    header.parts.hostname = Some(made_of("given"));
     assert!(text_frame(&header, container(), "x").contains("Z given registry"));
 }
 
@@ -154,7 +154,7 @@ fn compat_frames_are_logspouts() {
         compat_frame(Format::Rfc3164, Parts::default(), odd.clone(), Stream::Stdout, b""),
         format!("<14>2016-10-19T23:14:19Z my_host {}[0]: ", "é".repeat(32))
     );
-    let parts = Parts { structured_data: template("x@1 k=\"v\""), ..Parts::default() };
+    let parts = Parts { structured_data: Some(made_of("x@1 k=\"v\"")), ..Parts::default() };
     assert_eq!(
         compat_frame(Format::Rfc5424, parts, odd, Stream::Stdout, b"t"),
         format!("<14>1 2016-10-19T23:14:19Z my_host {} 0 - [x@1 k=\"v\"] t", "é".repeat(48))
@@ -165,19 +165,19 @@ fn compat_frames_are_logspouts() {
 fn the_users_templates_go_before_our_own_forms() {
     let mut header = header(Format::Rfc3164, Some("node1"));
     header.parts = Parts {
-        priority: template("30"),
-        timestamp: template("{{.Time.Format \"Jan _2 15:04:05\"}}"),
-        hostname: template("{{.Container.Config.Hostname}}"),
-        tag: template("{{index (.ContainerNameSplitN \".\" 2) 0}}"),
-        pid: template("{{.Source}}"),
+        priority: Some(made_of("30")),
+        timestamp: Some(made_of("{{.Time.Format \"Jan _2 15:04:05\"}}")),
+        hostname: Some(made_of("{{.Container.Config.Hostname}}")),
+        tag: Some(made_of("{{index (.ContainerNameSplitN \".\" 2) 0}}")),
+        pid: Some(made_of("{{.Source}}")),
         structured_data: None,
-        data: template("[{{.Data}}]"),
+        data: Some(made_of("[{{.Data}}]")),
     };
     assert_eq!(
         text_frame(&header, container(), "ERROR: x"),
         "<30>Oct 19 23:14:19 c51c177bd308 registry[stdout]: [ERROR: x]"
     );
-    header.parts = Parts { priority: template("{{.Priority}}"), ..Parts::default() };
+    header.parts = Parts { priority: Some(made_of("{{.Priority}}")), ..Parts::default() };
     assert!(text_frame(&header, container(), "<11>Oct 19 23:11:47 h p: x").starts_with("<14>"));
 }
 
