@@ -30,7 +30,7 @@ const OVERLAP: i64 = 2 * SECOND;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Lists of frames that wait between the task and us.
-const CAPACITY: usize = 1;
+const CAPACITY: usize = 8;
 
 /// One container's lines by the engine's API.
 #[derive(Debug)]

@@ -2,7 +2,6 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use agent_core::docker::bollard::Docker;
 use agent_core::docker::bollard::container::LogOutput;
@@ -15,9 +14,7 @@ use super::frame::{self, Frame};
 use crate::record::Stream;
 
 /// Frames that are handed over together where they come fast.
-const MOST_FRAMES: usize = 256;
-/// The engine sends each line for itself: a moment later many lie ready, and take one read and one wake-up together.
-const GATHER: Duration = Duration::from_millis(5);
+const MOST_FRAMES: usize = 32;
 
 /// What is asked.
 #[derive(Debug)]
@@ -85,7 +82,6 @@ async fn run(request: &Request, items: &mpsc::Sender<Item>, wake: &Notify) -> Op
         if end.is_some() {
             return end;
         }
-        tokio::time::sleep(GATHER).await;
     }
     Some(End::Finished)
 }
