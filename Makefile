@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help up down demo demo-down password secrets images test test-vm test-swarm fuzz bench check
+.PHONY: help up down demo demo-down password secrets images test test-loss test-vm test-swarm fuzz bench check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -43,6 +43,9 @@ images: ## build the agents and their images
 
 test: ## run every test
 	@bash tests/run.sh
+
+test-loss: ## every fault with every rotation and framing, not only a pairwise choice
+	@LOSS=all bash tests/run.sh conservation
 
 test-vm: ## what needs systemd or cgroup v2, in a virtual machine
 	@bash tests/vm.sh

@@ -1,7 +1,9 @@
 //! The command line and the environment, and what they mean once checked.
 
 mod bytes;
+mod compat;
 mod duration;
+mod multiline;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -16,18 +18,22 @@ use agent_core::identity::{Identity, Places, SharedIdentity};
 use clap::Args;
 
 use self::bytes::parse_bytes;
+pub use self::compat::Compat;
 use self::duration::parse_duration;
 use crate::container::exclude::Exclusions;
 use crate::listen::{self, ListenArgs};
 use crate::meaning::mask;
 use crate::meaning::multiline::Rule;
-use crate::meaning::settings::{self, Multiline, Settings};
+use crate::meaning::settings::{self, Multiline, RouteRule, Settings};
+use crate::route::spec::Spec;
 use crate::route::{Route, expand, split_list};
+use crate::router::Ready;
 use crate::sink::tls::Tls;
-use crate::sink::{self, Sink, elasticsearch, syslog};
+use crate::sink::{self, elasticsearch, raw, syslog};
 
 /// Flags of log-router.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct RouterArgs {
     /// Where lines go.
     #[arg(
@@ -76,6 +82,7 @@ pub struct RouterArgs {
     /// How many of the newest bytes are sent again after a TCP connection broke
     #[arg(long = "tcp.resend-window", value_name = "BYTES", default_value = "1MiB")]
     pub tcp_resend_window: String,
+
     /// Longer lines are sent in parts of at most this many bytes
     #[arg(long = "max-line-bytes", value_name = "BYTES", default_value_t = settings::MAX_LINE_BYTES)]
     pub max_line_bytes: usize,
@@ -105,6 +112,10 @@ pub struct RouterArgs {
     /// Where syslog comes in.
     pub listen: ListenArgs,
 
+    /// Do everything as logspout does it, also where we think it wrong: its frames byte for byte
+    #[arg(long = "compat")]
+    pub compat: bool,
+
     /// User name for elasticsearch:// routes without one
     #[arg(long = "elasticsearch.username", value_name = "NAME")]
     pub elasticsearch_username: Option<String>,
@@ -130,9 +141,15 @@ pub struct RouterArgs {
 #[derive(Debug)]
 pub struct Config {
     /// Where lines go.
-    pub routes: Vec<(Route, Box<dyn Sink>)>,
-    /// What is said to all sinks.
+    pub routes: Vec<Ready>,
+    /// What more routes are made from.
     pub sinks: sink::Settings,
+    /// `ROUTESPATH`, where it is a folder.
+    pub routes_folder: Option<PathBuf>,
+    /// `--compat`.
+    pub compat: Option<Compat>,
+    /// `MULTILINE_*`, for `multiline+` routes.
+    pub joining: RouteRule,
     /// Which engine.
     pub docker: DockerHost,
     /// Where positions are kept; `None` keeps none.
@@ -191,22 +208,46 @@ impl Start {
 }
 
 /// Variables of logspout whose meaning this version does not have: said at start rather than silently ignored.
-pub const UNSUPPORTED_VARIABLES: &[&str] = &[
+pub const UNSUPPORTED_VARIABLES: &[&str] = &["INACTIVITY_TIMEOUT"];
+
+/// Everything that logspout reads from its environment; `docs/logspout.md` says what becomes of each.
+pub const LOGSPOUT_VARIABLES: &[&str] = &[
     "ALLOW_TTY",
+    "BACKLOG",
+    "DEBUG",
+    "DOCKER_HOST",
+    "EXCLUDE_LABEL",
+    "EXCLUDE_LABELS",
+    "HTTP_BIND_ADDRESS",
+    "HTTP_PORT",
     "INACTIVITY_TIMEOUT",
+    "LOGSPOUT",
+    "LOGSPOUT_MULTILINE",
+    "LOGSPOUT_TLS_CA_CERTS",
+    "LOGSPOUT_TLS_CLIENT_CERT",
+    "LOGSPOUT_TLS_CLIENT_KEY",
+    "LOGSPOUT_TLS_DISABLE_SYSTEM_ROOTS",
+    "LOGSPOUT_TLS_HARDENING",
     "MULTILINE_ENABLE_DEFAULT",
     "MULTILINE_FLUSH_AFTER",
     "MULTILINE_MATCH",
     "MULTILINE_PATTERN",
     "MULTILINE_SEPARATOR",
+    "PORT",
     "RAW_FORMAT",
     "RETRY_COUNT",
     "ROUTESPATH",
+    "ROUTE_URIS",
     "SYSLOG_DATA",
+    "SYSLOG_FORMAT",
+    "SYSLOG_HOSTNAME",
     "SYSLOG_PID",
     "SYSLOG_PRIORITY",
+    "SYSLOG_STRUCTURED_DATA",
     "SYSLOG_TAG",
+    "SYSLOG_TCP_FRAMING",
     "SYSLOG_TIMESTAMP",
+    "TAIL",
 ];
 
 impl RouterArgs {
@@ -220,25 +261,41 @@ impl RouterArgs {
         let start = self.start(environment, &mut errors);
         let lines = self.lines(&mut errors);
         let listen = self.listen.check(&mut errors);
+        let joining = multiline::rule(environment, &mut errors);
+        let compat = self.compat.then(|| errors.take(Compat::from_environment(environment))).flatten();
         let syslog = syslog::Settings::from_environment(environment).map_err(|e| errors.extend(e)).ok();
+        let syslog = match (&compat, syslog) {
+            (Some(compat), Some(syslog)) => errors.take(syslog.with_compat(compat.host_hostname.as_deref())),
+            (_, syslog) => syslog,
+        };
+        let raw = errors.take(raw::Settings::from_environment(environment));
         let elasticsearch = self.elasticsearch(&mut errors);
         let tls = Tls::from_environment(environment).map_err(|e| errors.extend(e)).ok();
         let resend = errors.take(parse_bytes("--tcp.resend-window", &self.tcp_resend_window));
-        let sinks = syslog.zip(tls).zip(resend).map(|((syslog, tls), resend)| sink::Settings {
+        let parts = syslog.zip(raw).zip(tls).zip(resend);
+        let sinks = parts.map(|(((syslog, raw), tls), resend)| sink::Settings {
             syslog,
+            raw,
             tls,
             resend_bytes: usize::try_from(resend).unwrap_or(usize::MAX),
             elasticsearch,
             identity: identity.clone(),
             dead_letters: state_path.clone(),
         });
-        let routes = self.routes(environment, sinks.as_ref(), &mut errors);
+        let mut routes = self.routes(environment, sinks.as_ref(), &mut errors);
+        let routes_folder = routes_folder(environment);
+        if let (Some(folder), Some(sinks)) = (&routes_folder, &sinks) {
+            kept_routes(folder, sinks, &mut routes, &mut errors);
+        }
         let exclusions = Exclusions::from_environment(environment);
         let include_log_stack = self.include_log_stack;
-        let parts = docker.zip(start).zip(spool_bytes).zip(sinks);
-        let config = parts.map(|(((docker, start), spool_bytes), sinks)| Config {
+        let parts = docker.zip(start).zip(spool_bytes).zip(sinks).zip(joining);
+        let config = parts.map(|((((docker, start), spool_bytes), sinks), joining)| Config {
             routes,
             sinks,
+            routes_folder,
+            compat,
+            joining,
             docker,
             state_path,
             spool_bytes,
@@ -255,7 +312,10 @@ impl RouterArgs {
     fn start(&self, environment: &Environment, errors: &mut ConfigErrors) -> Option<Start> {
         let max_age = errors.take(parse_duration("--start.max-age", &self.start_max_age))?;
         let all = Start::All { max_age: (!max_age.is_zero()).then_some(max_age) };
-        let Some(given) = self.start.as_deref() else { return start_of_logspout(environment, all, errors) };
+        let Some(given) = self.start.as_deref() else {
+            let unsaid = if self.compat { Start::Now } else { all };
+            return start_of_logspout(environment, unsaid, errors);
+        };
         let start = match given {
             "now" => Ok(Start::Now),
             "all" => Ok(all),
@@ -342,7 +402,7 @@ impl RouterArgs {
         environment: &Environment,
         settings: Option<&sink::Settings>,
         errors: &mut ConfigErrors,
-    ) -> Vec<(Route, Box<dyn Sink>)> {
+    ) -> Vec<Ready> {
         let (origin, lists) = if self.routes.is_empty() {
             ("ROUTE_URIS", environment.get("ROUTE_URIS").map(str::to_owned).into_iter().collect())
         } else {
@@ -351,13 +411,14 @@ impl RouterArgs {
         let mut known = HashSet::new();
         let mut routes = Vec::new();
         for uri in lists.iter().flat_map(|list| split_list(list)) {
-            let Some(route) = errors.take(Route::parse(origin, &expand(&uri, environment))) else { continue };
+            let uri = expand(&uri, environment);
+            let Some(route) = errors.take(Route::parse(origin, &uri)) else { continue };
             if !known.insert(route.key()) {
                 let expected = "give each route once";
                 errors.push(ConfigError::new(origin, route.to_string(), "is given twice", expected));
             }
-            let sink = settings.and_then(|settings| errors.take((route.scheme.build)(&route, settings)));
-            routes.extend(sink.map(|sink| (route, sink)));
+            let Some(settings) = settings else { continue };
+            routes.extend(errors.take(Ready::of(Spec::of_uri(&uri), route, settings)));
         }
         routes
     }
@@ -367,19 +428,50 @@ impl RouterArgs {
 const LEAST_LINE_BYTES: usize = 256;
 
 /// `BACKLOG=true` is everything, any other value only what is new; `TAIL` is a number of lines.
-fn start_of_logspout(environment: &Environment, all: Start, errors: &mut ConfigErrors) -> Option<Start> {
+fn start_of_logspout(environment: &Environment, unsaid: Start, errors: &mut ConfigErrors) -> Option<Start> {
     let backlog = environment.get("BACKLOG");
     match environment.get("TAIL") {
         None | Some("all") => Some(match backlog {
-            None => all,
+            None => unsaid,
             Some("true") => Start::All { max_age: None },
             Some(_) => Start::Now,
         }),
+        Some("0") => Some(Start::Now),
         // logspout asks for what is newer than now and of that the last lines.
         Some(_) if backlog.is_some_and(|backlog| backlog != "true") => Some(Start::Now),
         Some(lines) => errors.take(lines.parse().map(Start::Last).map_err(|_| {
             ConfigError::new("TAIL", lines, "is not a number of lines", "give all or a number")
         })),
+    }
+}
+
+/// `ROUTESPATH`, or logspout's own place; only where it is there.
+fn routes_folder(environment: &Environment) -> Option<PathBuf> {
+    let path = PathBuf::from(environment.get("ROUTESPATH").unwrap_or("/mnt/routes"));
+    path.is_dir().then_some(path)
+}
+
+/// The routes in the files `*.json` of a folder.
+fn kept_routes(folder: &Path, settings: &sink::Settings, routes: &mut Vec<Ready>, errors: &mut ConfigErrors) {
+    let mut files: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    for path in files {
+        let expected = "give a route as POST /routes takes it, or move the file away";
+        let read = fs::read(&path).map_err(|error| error.to_string());
+        let spec = read.and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
+        match spec.and_then(|spec| Ready::build(spec, settings)) {
+            Ok(ready) if routes.iter().any(|other| other.route.key() == ready.route.key()) => {
+                tracing::info!(file = %path.display(), "this route is given already");
+            }
+            Ok(ready) => routes.push(ready),
+            Err(problem) => errors.push(ConfigError::new(
+                "ROUTESPATH",
+                path.display().to_string(),
+                format!("cannot be used: {problem}"),
+                expected,
+            )),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the router knows of a container, and which containers it leaves alone.
 
 pub mod exclude;
+mod json;
 pub mod own;
 
 use std::collections::HashMap;

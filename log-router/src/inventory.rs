@@ -34,6 +34,10 @@ pub struct LeftAlone {
     pub own_id: Option<String>,
     /// Leaves out what makes up the log stack, by image.
     pub log_stack: bool,
+    /// `--compat`: those that do not run.
+    pub exited: bool,
+    /// `--compat` without `ALLOW_TTY`: those with a terminal.
+    pub terminals: bool,
 }
 
 /// Images whose lines would come of the lines that we send: routers, receivers, search engines.
@@ -52,6 +56,9 @@ const LOG_STACK: [&str; 9] = [
 impl LeftAlone {
     fn has(&self, container: &Container) -> bool {
         if self.own_id.as_ref() == Some(&container.id) || self.exclusions.excludes(container) {
+            return true;
+        }
+        if self.exited && !container.running || self.terminals && container.terminal {
             return true;
         }
         container.settings.exclude.unwrap_or(self.log_stack && is_log_stack(&container.image))

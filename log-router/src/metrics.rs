@@ -227,6 +227,11 @@ pub struct Containers {
 }
 
 impl RouteMetrics {
+    /// The value of the label `route`.
+    pub fn name(&self) -> &str {
+        &self.route
+    }
+
     /// The lines of a batch are on their way.
     pub fn begun(&self, batch: &Batch) {
         self.now.oldest.store(batch.get(0).map_or(0, |line| line.time), Ordering::Relaxed);
@@ -299,11 +304,6 @@ impl RouteMetrics {
         self.now.held_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// The route's name.
-    pub fn name(&self) -> &str {
-        &self.route
-    }
-
     /// How many containers are read.
     pub fn containers(&self, containers: Containers) {
         self.now.files.store(containers.files, Ordering::Relaxed);
@@ -328,6 +328,7 @@ const SPOOL: [(&str, &str, OfNow); 3] = [
         |now| &now.held_bytes,
     ),
 ];
+
 /// Counters of the syslog listeners.
 #[derive(Debug, Clone, Default)]
 pub struct Listeners {
@@ -429,15 +430,19 @@ impl Listener {
     }
 }
 
+/// The routes that there are now.
+pub type Shown = Arc<Mutex<Vec<RouteMetrics>>>;
+
 /// Writes what holds at the moment, for all routes.
 #[derive(Debug)]
-pub struct Routes(pub Vec<RouteMetrics>);
+pub struct Routes(pub Shown);
 
 impl Collector for Routes {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
+        let routes = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut up =
             out.family("log_router_sink_up", "Whether the sink took what it was sent last.", Kind::Gauge);
-        for route in &self.0 {
+        for route in &routes {
             up.sample(&[("route", &route.route)], route.now.up.load(Ordering::Relaxed));
         }
         let mut lag = out.family(
@@ -445,20 +450,20 @@ impl Collector for Routes {
             "Age of the oldest line on its way to the sink; 0 if there is none.",
             Kind::Gauge,
         );
-        for route in &self.0 {
+        for route in &routes {
             let oldest = route.now.oldest.load(Ordering::Relaxed);
             let age = if oldest == 0 { 0 } else { (time::now() - oldest).max(0) };
             lag.sample(&[("route", &route.route)], age as f64 / 1e9);
         }
         for (name, help, value) in SPOOL {
             let mut family = out.family(name, help, Kind::Gauge);
-            for route in &self.0 {
+            for route in &routes {
                 family.sample(&[("route", &route.route)], value(&route.now).load(Ordering::Relaxed));
             }
         }
         let mut containers =
             out.family("log_router_containers", "Containers by the way their lines are read.", Kind::Gauge);
-        for route in &self.0 {
+        for route in &routes {
             let now = &route.now;
             for (source, count) in
                 [("json-file", &now.files), ("api", &now.api), ("unreadable", &now.unreadable)]
@@ -472,7 +477,7 @@ impl Collector for Routes {
             "A container whose log driver cannot be read; always 1.",
             Kind::Gauge,
         );
-        for route in &self.0 {
+        for route in &routes {
             let names = route.now.unreadable_names.lock().unwrap_or_else(PoisonError::into_inner);
             for (name, driver) in names.iter() {
                 unreadable.sample(&[("route", &route.route), ("container", name), ("driver", driver)], 1_u64);
@@ -496,7 +501,7 @@ mod tests {
             api: 1,
             unreadable: vec![("quiet".to_owned(), "none".to_owned())],
         });
-        let (text, error) = collect(Routes(vec![route]));
+        let (text, error) = collect(Routes(Arc::new(Mutex::new(vec![route]))));
         assert!(error.is_none());
         for line in [
             "log_router_sink_up{route=\"udp://x:1\"} 0",

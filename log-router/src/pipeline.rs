@@ -15,7 +15,7 @@ use crate::meaning::settings::RouteRule;
 use crate::metrics::RouteMetrics;
 use crate::reader;
 use crate::route::Route;
-use crate::sink::{Link, Sink};
+use crate::sink::{Link, Patience, Sink};
 use crate::source::assemble::Wanted;
 use crate::spool::Spool;
 
@@ -42,6 +42,8 @@ pub struct Pipeline {
     pub multiline: Option<Arc<RouteRule>>,
     /// Messages that come by the network.
     pub feed: Option<Arc<Queue>>,
+    /// `--compat`: when to give up for good.
+    pub patience: Option<Patience>,
 }
 
 impl Pipeline {
@@ -52,8 +54,19 @@ impl Pipeline {
         shutdown: CancellationToken,
         give_up: CancellationToken,
     ) {
-        let Self { route, sink, metrics, positions, spool, readiness, not_before, last, multiline, feed } =
-            self;
+        let Self {
+            route,
+            sink,
+            metrics,
+            positions,
+            spool,
+            readiness,
+            not_before,
+            last,
+            multiline,
+            feed,
+            patience,
+        } = self;
         let lanes = Arc::new(Lanes::new(spool, positions.clone(), metrics.clone()));
         let settings = reader::Settings {
             wanted: Wanted { streams: route.filter.streams(), not_before, last, multiline },
@@ -72,7 +85,7 @@ impl Pipeline {
             delivered.clone(),
         ));
         let reading = tokio::spawn(reader::run(settings, containers, shutdown));
-        let link = Link::new(route.to_string(), metrics);
+        let link = Link::new(route.to_string(), metrics).with_patience(patience);
         delivery::run(lanes, sink, link, give_up).await;
         reading.abort();
         delivered.cancel();

@@ -42,12 +42,17 @@ impl Priority {
         line.priority
     }
 
-    /// Of a text; without `by_level` only a printed `<PRI>` counts beside the stream.
-    pub fn detect(by_level: bool, stream: Stream, time: i64, text: &[u8]) -> Self {
-        let by_stream = match stream {
+    /// Of everything on a stream, as logspout has it.
+    pub const fn by_stream(stream: Stream) -> Self {
+        match stream {
             Stream::Stdout => Self::STDOUT,
             Stream::Stderr => Self::STDERR,
-        };
+        }
+    }
+
+    /// Of a text; without `by_level` only a printed `<PRI>` counts beside the stream.
+    pub fn detect(by_level: bool, stream: Stream, time: i64, text: &[u8]) -> Self {
+        let by_stream = Self::by_stream(stream);
         let stated = match text {
             [b'<', b'0'..=b'9', ..] => printed(time, text),
             _ => None,

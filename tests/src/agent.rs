@@ -121,6 +121,11 @@ impl Agent {
     /// Asks it to end and waits; the exit code.
     pub fn terminate(&mut self) -> Option<i32> {
         crate::command::run("kill", &["-TERM", &self.child.id().to_string()]);
+        self.wait_for_end()
+    }
+
+    /// Waits until it ends by itself; the exit code.
+    pub fn wait_for_end(&mut self) -> Option<i32> {
         let name = self.name.clone();
         until(Duration::from_secs(10), &name, || match self.child.try_wait() {
             Ok(Some(status)) => Ok(status.code()),

@@ -20,6 +20,7 @@ mod files;
 mod formats;
 mod joins;
 mod listen;
+mod logspout;
 mod node_exporter_live;
 mod plain_container;
 mod rules;

@@ -10,7 +10,7 @@ fn check(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Config, Confi
 }
 
 fn routes(arguments: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
-    check(arguments, variables).unwrap().routes.iter().map(|(route, _)| route.to_string()).collect()
+    check(arguments, variables).unwrap().routes.iter().map(|ready| ready.route.to_string()).collect()
 }
 
 #[test]
@@ -52,6 +52,22 @@ fn defaults() {
 }
 
 #[test]
+fn kept_routes_are_read_and_bad_ones_told() {
+    let root = FakeRoot::new();
+    let folder = root.path().join("routes");
+    root.file("routes/b.json", r#"{"id":"b","adapter":"tcp","address":"h:1","filter_name":"web*"}"#);
+    root.file("routes/a.json", r#"{"adapter":"udp","address":"h:2"}"#);
+    root.file("routes/notes.txt", "not a route");
+    let variables = [("ROUTESPATH", folder.to_str().unwrap()), ("ROUTE_URIS", "udp://h:2")];
+    assert_eq!(routes(&[], &variables), ["udp://h:2", "tcp://h:1?filter.name=web%2A"]);
+    root.file("routes/c.json", r#"{"adapter":"kafka","address":"h:1"}"#);
+    root.file("routes/d.json", "{");
+    let text = check(&[], &variables).unwrap_err().to_string();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.contains("c.json` cannot be used: route: `kafka://h:1` has an unknown scheme"), "{text}");
+}
+
+#[test]
 fn starts() {
     let start = |arguments: &[&str], variables: &[(&str, &str)]| check(arguments, variables).unwrap().start;
     let day = Start::All { max_age: Some(Duration::from_hours(24)) };
@@ -60,6 +76,9 @@ fn starts() {
         (&["--start=now"], &[("BACKLOG", "true")], Start::Now),
         (&[], &[("BACKLOG", "true")], Start::All { max_age: None }),
         (&[], &[("BACKLOG", "false")], Start::Now),
+        (&["--compat"], &[], Start::Now),
+        (&["--compat"], &[("BACKLOG", "true")], Start::All { max_age: None }),
+        (&[], &[("BACKLOG", "true"), ("TAIL", "0")], Start::Now),
         (&[], &[("TAIL", "all")], day),
         (&[], &[("TAIL", "10")], Start::Last(10)),
         (&[], &[("TAIL", "10"), ("BACKLOG", "true")], Start::Last(10)),
@@ -99,12 +118,9 @@ fn the_document_names_every_scheme_flag_and_variable() {
     for flag in command.get_arguments().filter_map(clap::Arg::get_long) {
         assert!(document.contains(&format!("`--{flag}")), "--{flag}");
     }
-    let variables =
-        ["ROUTE_URIS", "SYSLOG_FORMAT", "SYSLOG_TCP_FRAMING", "SYSLOG_HOSTNAME", "SYSLOG_STRUCTURED_DATA"];
-    let others = ["EXCLUDE_LABEL", "EXCLUDE_LABELS", "HTTP_PORT", "PORT", "HTTP_BIND_ADDRESS", "LOGSPOUT"];
-    for variable in variables.iter().chain(&others).chain(UNSUPPORTED_VARIABLES).chain(&sink::tls::VARIABLES)
-    {
-        assert!(document.contains(&format!("`{variable}")), "{variable}");
+    let variables = include_str!("../../../docs/logspout.md");
+    for variable in LOGSPOUT_VARIABLES.iter().chain(&sink::tls::VARIABLES) {
+        assert!(variables.contains(&format!("`{variable}")), "{variable}");
     }
 }
 

@@ -86,6 +86,15 @@ impl Rule {
         Ok(Self { kind: Kind::Pattern(pattern, how), ..Self::traces() })
     }
 
+    /// The same pattern, met in another way.
+    #[must_use]
+    pub fn matching(mut self, how: Match) -> Self {
+        if let Kind::Pattern(_, known) = &mut self.kind {
+            *known = how;
+        }
+        self
+    }
+
     /// What a container's label says: a language, or a pattern with or without `first:`, `last:`, `nonfirst:`, `nonlast:`.
     pub fn parse(given: &str) -> Result<Self, String> {
         if LANGUAGES.contains(&given) {

@@ -138,6 +138,7 @@ impl Node {
             last: None,
             multiline: None,
             feed: None,
+            patience: None,
         };
         let (shutdown, give_up) = (CancellationToken::new(), CancellationToken::new());
         let task = tokio::spawn(pipeline.run(self.inventory.subscribe(), shutdown.clone(), give_up.clone()));

@@ -23,15 +23,19 @@ pub struct Filter {
 
 impl Filter {
     /// Takes a parameter; false if it is none of these, an error where its value makes no sense.
-    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
+    pub(crate) fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
         match key {
             "filter.id" => self.id = Some(value.to_owned()),
-            "filter.name" => self.name = Some(value.to_owned()),
+            "filter.name" => {
+                check_glob(key, value)?;
+                self.name = Some(value.to_owned());
+            }
             "filter.labels" => {
                 for entry in value.split(',').filter(|entry| !entry.is_empty()) {
                     let (label, glob) = entry
                         .split_once(':')
                         .ok_or_else(|| format!("has an entry `{entry}` without a colon in filter.labels"))?;
+                    check_glob(key, glob)?;
                     self.labels.push((label.to_owned(), glob.to_owned()));
                 }
             }
@@ -64,10 +68,35 @@ impl Filter {
             })
     }
 
+    /// Whether it asks for one container.
+    pub fn has_id(&self) -> bool {
+        self.id.is_some()
+    }
+
     /// Which streams the route takes.
     pub fn streams(&self) -> PerStream<bool> {
         self.sources.unwrap_or(PerStream { stdout: true, stderr: true })
     }
+}
+
+/// What `path.Match` calls a bad pattern: a class without its end, an empty one, or nothing behind a backslash.
+fn check_glob(key: &str, glob: &str) -> Result<(), String> {
+    let mut rest = glob.as_bytes();
+    let good = loop {
+        rest = match rest {
+            [] => break true,
+            [b'\\'] => break false,
+            [b'[', after @ ..] => {
+                let items = after.strip_prefix(b"^").unwrap_or(after);
+                match items.iter().position(|byte| *byte == b']') {
+                    None | Some(0) => break false,
+                    Some(end) => items.get(end + 1..).unwrap_or_default(),
+                }
+            }
+            [b'\\', _, after @ ..] | [_, after @ ..] => after,
+        };
+    };
+    if good { Ok(()) } else { Err(format!("has a bad glob `{glob}` in {key}")) }
 }
 
 /// Go's `path.Match`: `*` and `?` do not cross a slash, `[a-z]` and `[^a-z]` are classes, `\` quotes.
@@ -154,6 +183,13 @@ mod tests {
             ("[", "a", false),
         ] {
             assert_eq!(matches(glob.as_bytes(), text.as_bytes()), expected, "{glob} {text}");
+        }
+    }
+
+    #[test]
+    fn bad_globs_are_refused() {
+        for (glob, good) in [("[a-c]*", true), ("[", false), ("[]a]", false), ("a\\", false), ("\\[", true)] {
+            assert_eq!(Filter::default().set("filter.name", glob).is_ok(), good, "{glob}");
         }
     }
 

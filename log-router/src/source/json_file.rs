@@ -2,6 +2,7 @@
 //! complete through rotations, which the engine's own `logs --follow` is not.
 
 mod chain;
+mod end;
 mod packed;
 mod record;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use memchr::{memchr, memchr_iter, memrchr};
 
 use self::chain::{Chain, LogFile, Seen};
+pub use self::end::end_of;
 use super::assemble::{Assembler, Piece, Wanted};
 use super::{Gap, Progress, Tallies};
 use crate::container::Container;

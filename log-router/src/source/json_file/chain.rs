@@ -39,7 +39,7 @@ enum Content {
 }
 
 impl LogFile {
-    fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let inode = file.metadata()?.ino();
         let packed = path.extension().is_some_and(|extension| extension == PACKED);
