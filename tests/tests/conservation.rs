@@ -80,7 +80,7 @@ fn restart_engine(cases: &[Case]) -> Vec<Outcome> {
 
 #[test]
 fn an_engine_restart_is_told_and_the_next_run_is_read() {
-    let mut engine = Engine::start("restart", 15);
+    let mut engine = Engine::start("restart", 26);
     let rsyslog = Rsyslog::start();
     let state = engine.data().with_file_name("router");
     let arguments = [

@@ -13,7 +13,7 @@ const LINES: usize = 6_000;
 
 #[test]
 fn every_line_is_stored_once_whatever_a_bulk_runs_into() {
-    let engine = Engine::start("bulk", 16);
+    let engine = Engine::start("bulk", 25);
     let rows: &[(&str, &[Fault])] = &[
         ("429", &[Fault::Status(429); 2]),
         ("401", &[Fault::Status(401); 2]),
