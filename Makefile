@@ -44,7 +44,8 @@ images: ## build the agents and their images
 test: ## run every test
 	@bash tests/run.sh
 
-test-loss: ## the longer tests of delivery: more search engines, a small and strict one
+test-loss: ## every fault with every rotation and framing, more search engines, a small and strict one
+	@LOSS=all bash tests/run.sh conservation
 	cargo test -p e2e --locked --test e2e delivery:: -- --ignored --test-threads=1
 
 test-vm: ## what needs systemd or cgroup v2, in a virtual machine

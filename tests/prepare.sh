@@ -8,9 +8,9 @@ dockerd:docker.io
 iptables:iptables
 ip:iproute2
 nsenter:util-linux
+logger:bsdutils
 openssl:openssl
 setpriv:util-linux
-debootstrap:debootstrap
 prometheus:prometheus
 promtool:prometheus
 amtool:prometheus-alertmanager

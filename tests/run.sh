@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `make test`: installs what the tests need, builds, and runs everything: lints, unit and golden tests, then the
-# end-to-end tests on real parts.
+# end-to-end tests on real parts. With the name of a test: only those end-to-end tests.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,6 +8,13 @@ step() { printf '\n==> %s\n' "$*"; }
 
 step "what the tests need"
 bash tests/prepare.sh
+
+if [ $# -gt 0 ]; then
+  step "release binaries"
+  cargo build --release --locked -p node-exporter -p container-exporter -p log-router
+  step "end to end: $*"
+  exec cargo test -p e2e --locked "$@" -- --test-threads=1 --nocapture
+fi
 
 step "format and lints"
 cargo fmt --all --check

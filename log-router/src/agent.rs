@@ -9,25 +9,22 @@ use agent_core::collector::{CollectorSet, Entry};
 use agent_core::docker::watch;
 use agent_core::entry::{Agent, Context, Environment, Subcommand};
 use agent_core::error::{ConfigErrors, RunError};
-use agent_core::server::{Route as Endpoint, reply};
 use agent_core::service::{Readiness, Service};
 use agent_core::shutdown::CancellationToken;
 use clap::ArgMatches;
-use hyper::StatusCode;
 use tokio::sync::watch as latest;
-use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::config::{Config, RouterArgs, unsupported_variables};
 use crate::container::own::own_container_id;
-use crate::delivery::SharedPositions;
+use crate::endpoints;
+use crate::endpoints::logs::Logs;
 use crate::inventory::{self, Inventory, LeftAlone};
-use crate::metrics::{Metrics, Routes};
-use crate::pipeline::Pipeline;
-use crate::position::store::{Positions, StateError, StateFolder};
-use crate::route::Route;
-use crate::sink::elasticsearch;
-use crate::spool::Spool;
+use crate::listen::{self, feed::Feeds};
+use crate::metrics::{Listeners, Metrics, Routes};
+use crate::position::store::StateFolder;
+use crate::router::{Parts, Router};
+use crate::sink::{Patience, elasticsearch};
 use crate::time;
 
 /// How long lines that are under way may still take after a stop; a Swarm kills after 10 s.
@@ -69,7 +66,7 @@ impl Agent for LogRouter {
     async fn run(config: Config, context: Context) -> Result<(), RunError> {
         config.identity.report();
         for variable in unsupported_variables(&context.environment) {
-            warn!(variable, "this variable of logspout has no meaning here; see OUTPUTS.md");
+            warn!(variable, "this variable of logspout has no meaning here; see docs/logspout.md");
         }
         if config.routes.is_empty() {
             warn!("there are no routes: give URIs as an argument or in ROUTE_URIS");
@@ -82,39 +79,63 @@ impl Agent for LogRouter {
         let not_before = config.start.not_before(time::now());
         info!(routes = config.routes.len(), start = %config.start, "routing");
 
-        let mut pipelines = JoinSet::new();
+        let feeds = Feeds::default();
+        let listeners = Listeners::register(&mut registry);
         let give_up = CancellationToken::new();
-        let mut shown = Vec::new();
-        for (route, sink) in config.routes {
-            let metrics = metrics.route(&route.to_string());
-            shown.push(metrics.clone());
-            let positions = load_positions(state.as_ref(), &route)?;
-            let spool = open_spool(state.as_ref(), &route, config.spool_bytes, &positions)?;
-            let readiness = readiness.clone();
-            let pipeline = Pipeline { route, sink, metrics, positions, spool, readiness, not_before };
-            pipelines.spawn(pipeline.run(containers.clone(), context.shutdown.clone(), give_up.clone()));
+        let patience = config
+            .compat
+            .as_ref()
+            .map(|compat| Patience { attempts: compat.retries, lost: CancellationToken::new() });
+        let router = Router::new(Parts {
+            sinks: config.sinks,
+            metrics,
+            state,
+            spool_bytes: config.spool_bytes,
+            containers: containers.clone(),
+            readiness: readiness.clone(),
+            not_before,
+            last: config.start.last(),
+            joining: Arc::new(config.joining),
+            feeds: feeds.clone(),
+            shutdown: context.shutdown.clone(),
+            give_up: give_up.clone(),
+            folder: config.routes_folder,
+            patience: patience.clone(),
+        });
+        for ready in config.routes {
+            router.start(ready).await.map_err(RunError::Other)?;
         }
+        let shown = router.shown();
+        listen::serve(&config.listen, &config.lines, &feeds, &listeners, &context.shutdown).await?;
         let service = Service {
             agent: Self::NAME,
             version: Self::VERSION,
             collectors: CollectorSet::new(
                 "log_router",
-                vec![Entry::new("routes", move || Box::new(Routes(shown.clone())))],
+                vec![Entry::new("routes", move || Box::new(Routes(Arc::clone(&shown))))],
                 Vec::new(),
             ),
             registry,
             readiness,
             identity: config.identity,
-            routes: vec![Endpoint::new("/health", |_| async {
-                // What logspout answers.
-                reply(StatusCode::OK, "text/plain; charset=utf-8", "Healthy!\n")
-            })],
+            routes: endpoints::all(&router, Logs::new(containers, context.shutdown.clone())),
         };
-        let served = service.serve(&context).await;
+        let served = tokio::select! {
+            served = service.serve(&context) => served,
+            () = lost(patience.as_ref()) => Err(RunError::Other("RETRY_COUNT attempts to deliver failed".to_owned())),
+        };
         // Also where serving failed: nothing runs on unseen.
         context.shutdown.cancel();
-        drain(pipelines, &give_up).await;
+        drain(&router, &give_up).await;
         served
+    }
+}
+
+/// Comes back when a route gave up for good, which it does only with `--compat`.
+async fn lost(patience: Option<&Patience>) {
+    match patience {
+        Some(patience) => patience.lost.cancelled().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -126,47 +147,32 @@ fn open_state(path: Option<&Path>) -> Result<Option<StateFolder>, RunError> {
     StateFolder::open(path).map(Some).map_err(|error| RunError::Other(error.to_string()))
 }
 
-fn load_positions(state: Option<&StateFolder>, route: &Route) -> Result<SharedPositions, RunError> {
-    let file = state.map(|folder| folder.file(&route.key(), "positions.json"));
-    Positions::load(file, &route.to_string())
-        .map(SharedPositions::new)
-        .map_err(|error: StateError| RunError::Other(error.to_string()))
-}
-
-fn open_spool(
-    state: Option<&StateFolder>,
-    route: &Route,
-    most_bytes: u64,
-    positions: &SharedPositions,
-) -> Result<Option<Spool>, RunError> {
-    let Some(folder) = state.filter(|_| most_bytes > 0) else { return Ok(None) };
-    Spool::open(&folder.file(&route.key(), "spool"), most_bytes, positions.spool())
-        .map(Some)
-        .map_err(|error| RunError::Other(error.to_string()))
-}
-
 fn watch_containers(
     config: &Config,
     context: &Context,
     readiness: &Readiness,
 ) -> latest::Receiver<Arc<Inventory>> {
     let own_id = own_container_id(Path::new("/"));
-    let left_alone = LeftAlone { exclusions: config.exclusions.clone(), own_id };
+    let compat = config.compat.as_ref();
+    let left_alone = LeftAlone {
+        exclusions: config.exclusions.clone(),
+        own_id,
+        log_stack: !config.include_log_stack,
+        exited: compat.is_some(),
+        terminals: compat.is_some_and(|compat| !compat.terminals),
+    };
     let changes = watch(config.docker.clone(), context.shutdown.clone());
     let (sender, containers) = latest::channel(Arc::default());
-    tokio::spawn(inventory::keep(changes, sender, left_alone, config.identity.clone(), readiness.clone()));
+    let (defaults, identity) = (Arc::new(config.lines.clone()), config.identity.clone());
+    tokio::spawn(inventory::keep(changes, sender, left_alone, defaults, identity, readiness.clone()));
     containers
 }
 
-async fn drain(mut pipelines: JoinSet<()>, give_up: &CancellationToken) {
+async fn drain(router: &Router, give_up: &CancellationToken) {
     let timer = give_up.clone();
     tokio::spawn(async move {
         tokio::time::sleep(DRAIN).await;
         timer.cancel();
     });
-    while let Some(result) = pipelines.join_next().await {
-        if let Err(error) = result {
-            warn!(%error, "a route ended with an error");
-        }
-    }
+    router.drain().await;
 }

@@ -1,14 +1,19 @@
 //! What the router knows of a container, and which containers it leaves alone.
 
 pub mod exclude;
+mod json;
 pub mod own;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use agent_core::docker::Container as Inspected;
 use serde::{Deserialize, Serialize};
 
+use crate::meaning::settings::Settings;
 use crate::time::parse_rfc3339;
+
+const SERVICE_LABELS: [&str; 2] = ["com.docker.swarm.service.name", "com.docker.compose.service"];
 
 /// A container as `docker inspect` showed it last.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +45,28 @@ pub struct Container {
     pub labels: HashMap<String, String>,
     /// Whether it asks to be left alone by `LOGSPOUT=ignore` in its environment.
     pub ignore: bool,
+    /// `LOGSPOUT_MULTILINE` in its environment.
+    pub multiline: Option<bool>,
+    /// What its log may grow to before files are deleted, in bytes; `None` where nothing is deleted.
+    pub log_budget: Option<u64>,
+    /// What holds for its lines.
+    #[serde(with = "crate::meaning::settings::spooled")]
+    pub settings: Arc<Settings>,
+    /// Where a message came from that no container printed.
+    pub sender: Option<Sender>,
+}
+
+/// Who sent a message to one of our listeners.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Sender {
+    /// Its address.
+    pub peer: String,
+    /// RFC 5424's MSGID.
+    pub message_id: Option<String>,
+    /// The PID as it was written, which need not be a number.
+    pub process: Option<String>,
+    /// RFC 5424's structured data, in its brackets.
+    pub structured_data: Option<String>,
 }
 
 impl Container {
@@ -48,7 +75,8 @@ impl Container {
         let config = inspected.config.unwrap_or_default();
         let state = inspected.state.unwrap_or_default();
         let log = inspected.host_config.and_then(|host| host.log_config).unwrap_or_default();
-        let kept_files = log.config.as_ref().and_then(kept_files);
+        let options = log.config.unwrap_or_default();
+        let environment = config.env.unwrap_or_default();
         Some(Self {
             id: inspected.id?,
             name: inspected.name.unwrap_or_default().trim_start_matches('/').to_owned(),
@@ -58,11 +86,15 @@ impl Container {
             terminal: config.tty.unwrap_or_default(),
             running: state.running.unwrap_or_default(),
             started: state.started_at.and_then(|time| parse_rfc3339(time.as_bytes())),
+            log_budget: log_budget(&options),
             driver: log.typ.unwrap_or_default(),
             log_path: inspected.log_path.unwrap_or_default(),
-            kept_files,
+            kept_files: kept_files(&options),
             labels: config.labels.unwrap_or_default(),
-            ignore: config.env.unwrap_or_default().iter().any(|variable| asks_to_be_ignored(variable)),
+            ignore: environment.iter().any(|variable| asks_to_be_ignored(variable)),
+            multiline: environment.iter().find_map(|variable| wants_multiline(variable)),
+            settings: Arc::default(),
+            sender: None,
         })
     }
 
@@ -74,6 +106,11 @@ impl Container {
     /// A label that is set and not empty.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.labels.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The service of the Swarm or of Compose that it belongs to.
+    pub fn service(&self) -> Option<&str> {
+        SERVICE_LABELS.iter().find_map(|name| self.label(name))
     }
 
     /// What an ended container still was: the process ID of its last run goes with its last lines.
@@ -97,6 +134,31 @@ fn asks_to_be_ignored(variable: &str) -> bool {
     variable
         .split_once('=')
         .is_some_and(|(name, value)| name == "LOGSPOUT" && value.eq_ignore_ascii_case("ignore"))
+}
+
+/// logspout reads it as Go reads booleans.
+fn wants_multiline(variable: &str) -> Option<bool> {
+    match variable.strip_prefix("LOGSPOUT_MULTILINE=")? {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// `max-size` times `max-file`.
+fn log_budget(options: &HashMap<String, String>) -> Option<u64> {
+    let size = options.get("max-size")?.trim().to_ascii_lowercase();
+    let size = size.trim_end_matches('b');
+    let digits = size.trim_end_matches(['k', 'm', 'g', 'i']);
+    let scale = match size.get(digits.len()..)?.chars().next() {
+        None => 0,
+        Some('k') => 10,
+        Some('m') => 20,
+        Some('g') => 30,
+        Some(_) => return None,
+    };
+    let files = options.get("max-file").and_then(|files| files.parse().ok()).unwrap_or(1_u64);
+    digits.parse::<u64>().ok()?.checked_mul(1 << scale)?.checked_mul(files.max(1))
 }
 
 #[cfg(test)]
@@ -127,6 +189,18 @@ mod tests {
         assert_eq!(container.started, None);
         let ended = Container { pid: 0, ..container.clone() };
         assert_eq!(ended.after(&container).pid, 4833);
+    }
+
+    #[test]
+    fn the_size_of_a_log_is_that_of_its_files() {
+        let budget = |pairs: &[(&str, &str)]| {
+            log_budget(&pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+        };
+        assert_eq!(budget(&[]), None);
+        assert_eq!(budget(&[("max-size", "-1")]), None);
+        assert_eq!(budget(&[("max-size", "5m"), ("max-file", "3")]), Some(15 << 20));
+        assert_eq!(budget(&[("max-size", "200k")]), Some(200 << 10));
+        assert_eq!(budget(&[("max-size", "1000")]), Some(1000));
     }
 
     #[test]

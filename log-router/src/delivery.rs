@@ -38,6 +38,11 @@ impl SharedPositions {
         self.lock().containers().map(str::to_owned).collect()
     }
 
+    /// Where to begin with a container, instead of by `--start`.
+    pub fn begin_at(&self, id: &str, position: &Position) {
+        self.lock().set(id, position);
+    }
+
     /// A batch is delivered.
     pub fn commit(&self, batch: &Batch) {
         let mut positions = self.lock();

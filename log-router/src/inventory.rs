@@ -8,10 +8,11 @@ use agent_core::docker::{Change, Lifecycle};
 use agent_core::identity::SharedIdentity;
 use agent_core::service::Readiness;
 use tokio::sync::{mpsc, watch};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::container::Container;
 use crate::container::exclude::Exclusions;
+use crate::meaning::settings::{BadLabel, Multiline, Settings};
 
 /// What is known at one moment.
 #[derive(Debug, Clone, Default)]
@@ -31,12 +32,44 @@ pub struct LeftAlone {
     pub exclusions: Exclusions,
     /// The router's own container.
     pub own_id: Option<String>,
+    /// Leaves out what makes up the log stack, by image.
+    pub log_stack: bool,
+    /// `--compat`: those that do not run.
+    pub exited: bool,
+    /// `--compat` without `ALLOW_TTY`: those with a terminal.
+    pub terminals: bool,
 }
+
+/// Images whose lines would come of the lines that we send: routers, receivers, search engines.
+const LOG_STACK: [&str; 9] = [
+    "elasticsearch",
+    "elasticsearch-oss",
+    "log-router",
+    "logspout",
+    "logstash",
+    "logstash-oss",
+    "opensearch",
+    "rsyslog",
+    "syslog-ng",
+];
 
 impl LeftAlone {
     fn has(&self, container: &Container) -> bool {
-        self.own_id.as_ref() == Some(&container.id) || self.exclusions.excludes(container)
+        if self.own_id.as_ref() == Some(&container.id) || self.exclusions.excludes(container) {
+            return true;
+        }
+        if self.exited && !container.running || self.terminals && container.terminal {
+            return true;
+        }
+        container.settings.exclude.unwrap_or(self.log_stack && is_log_stack(&container.image))
     }
+}
+
+/// `registry:5000/elastic/logstash:8.19.0@sha256:…` is logstash.
+fn is_log_stack(image: &str) -> bool {
+    let name = image.split('@').next().unwrap_or_default();
+    let name = name.rsplit('/').next().unwrap_or_default();
+    LOG_STACK.contains(&name.split(':').next().unwrap_or_default())
 }
 
 /// Folds changes into the inventory until there are no more.
@@ -44,6 +77,7 @@ pub async fn keep(
     mut changes: mpsc::Receiver<Change>,
     inventory: watch::Sender<Arc<Inventory>>,
     left_alone: LeftAlone,
+    defaults: Arc<Settings>,
     identity: SharedIdentity,
     readiness: Readiness,
 ) {
@@ -55,13 +89,31 @@ pub async fn keep(
             Change::Disconnected => readiness.waiting("containers", "the engine does not answer"),
             Change::Resynced { .. } | Change::Started(_) | Change::Lifecycle { .. } => {}
         }
-        inventory.send_if_modified(|inventory| Arc::make_mut(inventory).apply(change, &left_alone));
+        inventory
+            .send_if_modified(|inventory| Arc::make_mut(inventory).apply(change, &left_alone, &defaults));
     }
+}
+
+/// What holds for a container's lines.
+fn settings_of(container: &Container, defaults: &Arc<Settings>) -> (Arc<Settings>, Vec<BadLabel>) {
+    let labelled = container.labels.keys().any(|name| name.starts_with("log-router."));
+    if !labelled && container.multiline.is_none() {
+        return (Arc::clone(defaults), Vec::new());
+    }
+    let (mut settings, bad) = defaults.with_labels(&container.labels);
+    if settings.multiline == Multiline::Unsaid {
+        settings.multiline = match container.multiline {
+            None => Multiline::Unsaid,
+            Some(true) => Multiline::Always,
+            Some(false) => Multiline::Never,
+        };
+    }
+    (Arc::new(settings), bad)
 }
 
 impl Inventory {
     /// Takes in a change; false where it changes nothing.
-    fn apply(&mut self, change: Change, left_alone: &LeftAlone) -> bool {
+    fn apply(&mut self, change: Change, left_alone: &LeftAlone, defaults: &Arc<Settings>) -> bool {
         match change {
             Change::Connected(engine) => {
                 self.docker = Some(engine.docker);
@@ -71,7 +123,7 @@ impl Inventory {
             Change::Listed(containers) => {
                 let before = std::mem::take(&mut self.containers);
                 for container in containers.into_iter().filter_map(Container::from_inspect) {
-                    self.add(container, &before, left_alone);
+                    self.add(container, &before, left_alone, defaults);
                 }
                 let changed = !self.listed || self.containers != before;
                 self.listed = true;
@@ -81,13 +133,13 @@ impl Inventory {
                 let before = self.containers.clone();
                 self.containers.retain(|id, _| present.contains(id));
                 for container in changed.into_iter().filter_map(Container::from_inspect) {
-                    self.add(container, &before, left_alone);
+                    self.add(container, &before, left_alone, defaults);
                 }
                 self.containers != before
             }
             Change::Started(container) => Container::from_inspect(*container).is_some_and(|container| {
                 let before = self.containers.clone();
-                self.add(container, &before, left_alone);
+                self.add(container, &before, left_alone, defaults);
                 self.containers != before
             }),
             Change::Lifecycle { id, what, .. } => self.apply_lifecycle(&id, what),
@@ -96,14 +148,23 @@ impl Inventory {
 
     fn add(
         &mut self,
-        container: Container,
+        mut container: Container,
         before: &HashMap<String, Arc<Container>>,
         left_alone: &LeftAlone,
+        defaults: &Arc<Settings>,
     ) {
+        let (settings, bad) = settings_of(&container, defaults);
+        container.settings = settings;
         if left_alone.has(&container) {
             return;
         }
         let known = before.get(&container.id);
+        if known.is_none_or(|known| known.labels != container.labels) {
+            for label in bad {
+                let BadLabel { name, value, expected } = label;
+                warn!(container.name, label = name, value, expected, "a label cannot be used");
+            }
+        }
         let container = match known {
             Some(known) => container.after(known),
             None => container,
@@ -152,7 +213,7 @@ mod tests {
 
     fn apply(inventory: &mut Inventory, change: Change) -> bool {
         let left_alone = LeftAlone { own_id: Some("own".to_owned()), ..LeftAlone::default() };
-        inventory.apply(change, &left_alone)
+        inventory.apply(change, &left_alone, &Arc::default())
     }
 
     fn lifecycle(id: &str, what: Lifecycle) -> Change {
@@ -181,6 +242,25 @@ mod tests {
         apply(&mut inventory, Change::Listed(vec![inspected("a", 7)]));
         apply(&mut inventory, Change::Listed(vec![inspected("a", 0)]));
         assert_eq!(inventory.containers["a"].pid, 7);
+    }
+
+    #[test]
+    fn the_log_stack_is_known_by_its_images() {
+        for (image, expected) in [
+            ("docker.elastic.co/logstash/logstash:8.19.0", true),
+            ("opensearchproject/opensearch:2", true),
+            ("registry:5000/swarmscope/log-router:0.1.0@sha256:0a", true),
+            ("elasticsearch", true),
+            ("my/elasticsearch-client:1", false),
+            ("kibana:8", false),
+        ] {
+            assert_eq!(is_log_stack(image), expected, "{image}");
+        }
+        let left_alone = LeftAlone { log_stack: true, ..LeftAlone::default() };
+        let settings = Arc::new(Settings { exclude: Some(false), ..Settings::default() });
+        let logstash = Container { image: "logstash".to_owned(), ..Container::default() };
+        assert!(left_alone.has(&logstash));
+        assert!(!left_alone.has(&Container { settings, ..logstash }), "a label decides");
     }
 
     #[test]

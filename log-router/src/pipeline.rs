@@ -10,10 +10,12 @@ use tracing::warn;
 use crate::delivery::{self, SharedPositions};
 use crate::inventory::Inventory;
 use crate::lanes::Lanes;
+use crate::listen::feed::Queue;
+use crate::meaning::settings::RouteRule;
 use crate::metrics::RouteMetrics;
 use crate::reader;
 use crate::route::Route;
-use crate::sink::{Link, Sink};
+use crate::sink::{Link, Patience, Sink};
 use crate::source::assemble::Wanted;
 use crate::spool::Spool;
 
@@ -34,6 +36,14 @@ pub struct Pipeline {
     pub readiness: Readiness,
     /// The oldest lines that are wanted of an unknown log, in nanoseconds of Unix time.
     pub not_before: i64,
+    /// Only so many of the last lines are wanted of an unknown log.
+    pub last: Option<u64>,
+    /// How lines are joined into events.
+    pub multiline: Option<Arc<RouteRule>>,
+    /// Messages that come by the network.
+    pub feed: Option<Arc<Queue>>,
+    /// `--compat`: when to give up for good.
+    pub patience: Option<Patience>,
 }
 
 impl Pipeline {
@@ -44,15 +54,28 @@ impl Pipeline {
         shutdown: CancellationToken,
         give_up: CancellationToken,
     ) {
-        let Self { route, sink, metrics, positions, spool, readiness, not_before } = self;
+        let Self {
+            route,
+            sink,
+            metrics,
+            positions,
+            spool,
+            readiness,
+            not_before,
+            last,
+            multiline,
+            feed,
+            patience,
+        } = self;
         let lanes = Arc::new(Lanes::new(spool, positions.clone(), metrics.clone()));
         let settings = reader::Settings {
-            wanted: Wanted { streams: route.filter.streams(), not_before },
+            wanted: Wanted { streams: route.filter.streams(), not_before, last, multiline },
             filter: route.filter.clone(),
             linger: sink.linger(),
             positions: positions.clone(),
             lanes: Arc::clone(&lanes),
             metrics: metrics.clone(),
+            feed,
         };
         let delivered = CancellationToken::new();
         let saving = tokio::spawn(delivery::save_positions(
@@ -62,7 +85,7 @@ impl Pipeline {
             delivered.clone(),
         ));
         let reading = tokio::spawn(reader::run(settings, containers, shutdown));
-        let link = Link::new(route.to_string(), metrics);
+        let link = Link::new(route.to_string(), metrics).with_patience(patience);
         delivery::run(lanes, sink, link, give_up).await;
         reading.abort();
         delivered.cancel();

@@ -1,8 +1,10 @@
-//! A line's facility and severity: by its stream, or by its own `<PRI>` where a program prints syslog on its output.
+//! A line's facility and severity: by its own `<PRI>` where a program prints syslog on its output, by the level that it
+//! states ([`level`]), else by its stream.
 
 use chrono::{DateTime, Datelike, Utc};
 use syslog_loose::{SyslogFacility, SyslogSeverity, Variant, parse_message_with_year_exact_tz};
 
+use crate::meaning::level;
 use crate::record::{Line, Stream};
 
 /// Facility and severity in one number, as syslog has it.
@@ -30,23 +32,43 @@ impl Priority {
         self.0 & 7
     }
 
+    /// From facility and severity in one number; `None` above 191.
+    pub fn new(value: u8) -> Option<Self> {
+        (value < 192).then_some(Self(value))
+    }
+
     /// Of a line.
     pub fn of(line: &Line<'_>) -> Self {
-        let by_stream = match line.stream {
+        line.priority
+    }
+
+    /// Of everything on a stream, as logspout has it.
+    pub const fn by_stream(stream: Stream) -> Self {
+        match stream {
             Stream::Stdout => Self::STDOUT,
             Stream::Stderr => Self::STDERR,
-        };
-        match line.text {
-            [b'<', b'0'..=b'9', ..] => printed(line).unwrap_or(by_stream),
-            _ => by_stream,
         }
+    }
+
+    /// Of a text; without `by_level` only a printed `<PRI>` counts beside the stream.
+    pub fn detect(by_level: bool, stream: Stream, time: i64, text: &[u8]) -> Self {
+        let by_stream = Self::by_stream(stream);
+        let stated = match text {
+            [b'<', b'0'..=b'9', ..] => printed(time, text),
+            _ => None,
+        };
+        let by_level = || {
+            let severity = by_level.then(|| level::severity(text))??;
+            Some(Self((by_stream.0 & !7) | severity))
+        };
+        stated.or_else(by_level).unwrap_or(by_stream)
     }
 }
 
 /// What the line itself says, where it is a syslog message to the letter.
-fn printed(line: &Line<'_>) -> Option<Priority> {
-    let text = std::str::from_utf8(line.text).ok()?;
-    let now = DateTime::from_timestamp_nanos(line.time);
+fn printed(time: i64, text: &[u8]) -> Option<Priority> {
+    let text = std::str::from_utf8(text).ok()?;
+    let now = DateTime::from_timestamp_nanos(time);
     let message = parse_message_with_year_exact_tz(
         text,
         |(month, ..)| nearest_year(now, month),
@@ -62,7 +84,7 @@ fn priority(facility: SyslogFacility, severity: SyslogSeverity) -> Option<Priori
 }
 
 /// RFC 3164 times have no year: a December line that is printed in January is of last year.
-fn nearest_year(now: DateTime<Utc>, month: u32) -> i32 {
+pub(crate) fn nearest_year(now: DateTime<Utc>, month: u32) -> i32 {
     match (now.month(), month) {
         (1..=3, 10..=12) => now.year() - 1,
         (10..=12, 1..=3) => now.year() + 1,
@@ -73,6 +95,10 @@ fn nearest_year(now: DateTime<Utc>, month: u32) -> i32 {
 /// As Logstash's syslog input names severities.
 pub const SEVERITY_LABELS: [&str; 8] =
     ["Emergency", "Alert", "Critical", "Error", "Warning", "Notice", "Informational", "Debug"];
+
+/// As metrics and ECS name severities.
+pub const SEVERITY_NAMES: [&str; 8] =
+    ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"];
 
 /// As Logstash's syslog input names facilities.
 pub const FACILITY_LABELS: [&str; 24] = [
@@ -117,15 +143,10 @@ impl Priority {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::Container;
     use proptest::prelude::*;
-    use std::sync::Arc;
 
     fn of(stream: Stream, text: &[u8]) -> u8 {
-        let container = Arc::new(Container::default());
-        let time = 1_476_918_859_000_000_000;
-        Priority::of(&Line { container: &container, container_index: 0, stream, time, ordinal: 0, text })
-            .value()
+        Priority::detect(true, stream, 1_476_918_859_000_000_000, text).value()
     }
 
     #[test]
@@ -135,6 +156,13 @@ mod tests {
         for text in ["<html>", "<14>hello", "<999>Oct 19 23:11:47 host prog: x", "<", "<5"] {
             assert_eq!(of(Stream::Stdout, text.as_bytes()), 14, "{text}");
         }
+    }
+
+    #[test]
+    fn the_level_that_a_line_states_wins_over_its_stream() {
+        assert_eq!(of(Stream::Stderr, b"INFO: started"), 14);
+        assert_eq!(of(Stream::Stdout, b"ERROR: failed"), 11);
+        assert_eq!(Priority::detect(false, Stream::Stdout, 0, b"ERROR: failed").value(), 14);
     }
 
     #[test]

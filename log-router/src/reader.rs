@@ -3,6 +3,7 @@
 //! Each route reads for itself, so a slow sink holds up nobody else's lines. While the queue to the sink is full only
 //! what cannot wait is read and goes to the spool: what the engine's API brings, and what a rotation is about to delete.
 
+mod rotation;
 mod tail;
 
 use std::collections::{BTreeMap, HashSet};
@@ -13,10 +14,12 @@ use agent_core::shutdown::CancellationToken;
 use tokio::sync::{Notify, watch};
 use tracing::error;
 
+use self::rotation::Rotations;
 use self::tail::Tail;
 use crate::delivery::SharedPositions;
 use crate::inventory::Inventory;
 use crate::lanes::Lanes;
+use crate::listen::feed::{Queue, Received};
 use crate::metrics::{Containers, RouteMetrics};
 use crate::record::Batch;
 use crate::route::filter::Filter;
@@ -47,6 +50,8 @@ pub struct Settings {
     pub lanes: Arc<Lanes>,
     /// The route's counters.
     pub metrics: RouteMetrics,
+    /// Messages that come by the network.
+    pub feed: Option<Arc<Queue>>,
 }
 
 /// Reads until the token is cancelled, then once more, and closes the lanes.
@@ -57,7 +62,8 @@ pub async fn run(
 ) {
     let wake = Arc::new(Notify::new());
     let lanes = Arc::clone(&settings.lanes);
-    let mut reader = Reader::new(settings.clone(), Arc::clone(&wake));
+    let rotations = Arc::new(Rotations::new());
+    let mut reader = Reader::new(settings.clone(), Arc::clone(&wake), Arc::clone(&rotations));
     loop {
         let last = shutdown.is_cancelled();
         let known = Arc::clone(&inventory.borrow_and_update());
@@ -70,6 +76,7 @@ pub async fn run(
                     () = lanes.wait_for_room() => break,
                     () = wake.notified() => {}
                     () = tokio::time::sleep(HOLD_EVERY) => {}
+                    _ = rotations.changed() => {}
                 }
                 let known = Arc::clone(&inventory.borrow_and_update());
                 (reader, ()) = reader.work(&settings, &wake, move |reader| reader.hold(&known, last)).await;
@@ -89,6 +96,8 @@ pub async fn run(
             () = shutdown.cancelled() => {}
             () = tokio::time::sleep_until(reader.next_look(outcome.next).into()) => {}
             () = wake.notified() => {}
+            ids = rotations.changed() => reader.look_now(&ids),
+            () = arrived(settings.feed.as_deref()) => {}
             changed = inventory.changed() => if changed.is_err() {
                 // Nobody tells of containers any more: the process ends.
                 shutdown.cancelled().await;
@@ -97,11 +106,20 @@ pub async fn run(
     }
 }
 
+/// Never comes back where nothing can come.
+async fn arrived(feed: Option<&Queue>) {
+    match feed {
+        Some(feed) => feed.arrived().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The tails of one route and the batch that they fill.
 #[derive(Debug)]
 struct Reader {
     settings: Settings,
     wake: Arc<Notify>,
+    rotations: Arc<Rotations>,
     tails: BTreeMap<String, Tail>,
     inventory: Arc<Inventory>,
     buffers: Buffers,
@@ -129,10 +147,11 @@ struct Outcome {
 }
 
 impl Reader {
-    fn new(settings: Settings, wake: Arc<Notify>) -> Self {
+    fn new(settings: Settings, wake: Arc<Notify>, rotations: Arc<Rotations>) -> Self {
         Self {
             settings,
             wake,
+            rotations,
             tails: BTreeMap::new(),
             inventory: Arc::default(),
             buffers: Buffers::default(),
@@ -154,6 +173,7 @@ impl Reader {
         wake: &Arc<Notify>,
         work: impl FnOnce(&mut Self) -> T + Send + 'static,
     ) -> (Self, T) {
+        let rotations = Arc::clone(&self.rotations);
         let result = tokio::task::spawn_blocking(move || {
             let outcome = work(&mut self);
             (self, outcome)
@@ -163,7 +183,7 @@ impl Reader {
             Err(problem) => {
                 error!(%problem, "reading failed; it begins anew where the sink is");
                 tokio::time::sleep(MARKS_LINGER).await;
-                (Self::new(settings.clone(), Arc::clone(wake)), T::default())
+                (Self::new(settings.clone(), Arc::clone(wake), rotations), T::default())
             }
         }
     }
@@ -185,6 +205,7 @@ impl Reader {
             let Some(tail) = self.tails.get_mut(&id) else { continue };
             let more =
                 tail.look(&self.settings, &self.inventory, &self.wake, &mut self.buffers, &mut self.batch);
+            tail.watch(&self.rotations);
             if tail.is_over() {
                 self.tails.remove(&id);
             }
@@ -194,14 +215,83 @@ impl Reader {
                 break;
             }
         }
+        outcome.more |= self.take_messages(all);
+        if all && !outcome.more {
+            self.flush();
+        }
         self.secure();
-        self.write_spool(false);
+        self.write_spool(all);
         if !self.batch.is_empty() && self.begun.is_none() {
             self.begun = Some(now);
         }
         outcome.next = self.tails.values().map(Tail::due).min();
         self.report();
         outcome
+    }
+
+    /// Looks at these logs with the next round.
+    fn look_now(&mut self, ids: &[String]) {
+        for id in ids {
+            if let Some(tail) = self.tails.get_mut(id) {
+                tail.look_soon();
+            }
+        }
+    }
+
+    /// Takes what came by the network; true where the batch is full and there is more.
+    fn take_messages(&mut self, all: bool) -> bool {
+        let Some(feed) = self.settings.feed.clone() else { return false };
+        while all || self.batch.bytes() < BATCH_BYTES {
+            let Some(message) = feed.pop() else { return false };
+            if !self.is_wanted(&message) {
+                continue;
+            }
+            if self.goes_through_spool(&message.sender.id) {
+                self.push_for_spool(&message);
+                if self.overflow.bytes() >= BATCH_BYTES && !self.write_spool(true) {
+                    return false;
+                }
+            } else {
+                self.batch.push_event(&message.sender, &message.event());
+            }
+        }
+        true
+    }
+
+    /// Takes what came by the network for the spool: senders do not wait for a sink that takes nothing.
+    fn take_messages_for_spool(&mut self) {
+        let Some(feed) = self.settings.feed.clone() else { return };
+        while self.overflow.bytes() < BATCH_BYTES || self.write_spool(true) {
+            let Some(message) = feed.pop() else { return };
+            if self.is_wanted(&message) {
+                self.push_for_spool(&message);
+            }
+        }
+    }
+
+    fn push_for_spool(&mut self, message: &Received) {
+        self.overflow.push_event(&message.sender, &message.event());
+        self.overflow_begun.get_or_insert_with(Instant::now);
+        if !self.overflowed.contains(&message.sender.id) {
+            self.overflowed.insert(message.sender.id.clone());
+        }
+    }
+
+    fn is_wanted(&self, message: &Received) -> bool {
+        self.settings.wanted.streams.stdout && self.settings.filter.takes(&message.sender)
+    }
+
+    /// Passes on events that wait for more lines, each behind what was read of its container before.
+    fn flush(&mut self) {
+        for (id, tail) in &mut self.tails {
+            let in_spool = self.overflowed.contains(id) || self.settings.lanes.is_spooled(id);
+            let batch = if in_spool { &mut self.overflow } else { &mut self.batch };
+            tail.flush(&self.settings, batch);
+            if in_spool && self.overflow.has(id) {
+                self.overflow_begun.get_or_insert_with(Instant::now);
+                self.overflowed.insert(id.clone());
+            }
+        }
     }
 
     /// The logs to look at, all without `now`. Those behind the one that filled the last batch come first: nobody's
@@ -223,6 +313,7 @@ impl Reader {
         self.follow(inventory);
         for tail in self.tails.values_mut() {
             tail.hold(&self.settings, &self.inventory, &self.wake);
+            tail.watch(&self.rotations);
         }
         self.secure();
         if self.settings.lanes.can_spool() {
@@ -230,6 +321,7 @@ impl Reader {
             for id in urgent.collect::<Vec<_>>() {
                 self.look_for_spool(&id);
             }
+            self.take_messages_for_spool();
             self.write_spool(last);
         }
         self.report();
@@ -251,6 +343,7 @@ impl Reader {
             }
             let overflow = &mut self.overflow;
             let more = tail.look(&self.settings, &self.inventory, &self.wake, &mut self.buffers, overflow);
+            tail.watch(&self.rotations);
             if overflow.has(id) {
                 self.overflow_begun.get_or_insert_with(Instant::now);
                 self.overflowed.insert(id.to_owned());

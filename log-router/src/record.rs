@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::container::Container;
 use crate::position::Position;
+use crate::priority::Priority;
 
 /// Which of a container's two streams a line was printed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,7 +80,35 @@ struct Entry {
     stream: Stream,
     ordinal: u32,
     time: i64,
+    priority: Priority,
+    part: Option<Part>,
     text: Range<usize>,
+}
+
+/// Which part of a line that was too long to go whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// From 1.
+    pub number: u32,
+    /// The line's end is in it.
+    pub last: bool,
+}
+
+/// A line on its way into a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'a> {
+    /// On which stream.
+    pub stream: Stream,
+    /// See [`Line::time`].
+    pub time: i64,
+    /// See [`Line::ordinal`].
+    pub ordinal: u32,
+    /// Facility and severity.
+    pub priority: Priority,
+    /// Where it is not a whole line.
+    pub part: Option<Part>,
+    /// See [`Line::text`].
+    pub text: &'a [u8],
 }
 
 /// One line, borrowed from its batch.
@@ -95,6 +124,10 @@ pub struct Line<'a> {
     pub time: i64,
     /// How many lines of the same stream had the same time before.
     pub ordinal: u32,
+    /// Facility and severity.
+    pub priority: Priority,
+    /// Where it is not a whole line.
+    pub part: Option<Part>,
     /// What, without the final newline; any bytes.
     pub text: &'a [u8],
 }
@@ -121,12 +154,20 @@ pub enum Mark {
 const ENTRY_BYTES: usize = size_of::<Entry>();
 
 impl Batch {
-    /// Adds a line.
+    /// Adds a whole line with the priority that it states.
     pub fn push(&mut self, container: &Arc<Container>, stream: Stream, time: i64, ordinal: u32, text: &[u8]) {
+        let priority = Priority::detect(container.settings.detect, stream, time, text);
+        self.push_event(container, &Event { stream, time, ordinal, priority, part: None, text });
+    }
+
+    /// Adds a line.
+    pub fn push_event(&mut self, container: &Arc<Container>, event: &Event<'_>) {
+        let Event { stream, time, ordinal, priority, part, text } = *event;
         let start = self.text.len();
         self.text.extend_from_slice(text);
         let container = self.index_of(container);
-        self.entries.push(Entry { container, stream, ordinal, time, text: start..self.text.len() });
+        let text = start..self.text.len();
+        self.entries.push(Entry { container, stream, ordinal, time, priority, part, text });
     }
 
     /// Notes how far a container has been read; a later mark replaces an earlier one.
@@ -226,6 +267,8 @@ impl Batch {
             stream: entry.stream,
             time: entry.time,
             ordinal: entry.ordinal,
+            priority: entry.priority,
+            part: entry.part,
             text: self.text.get(entry.text.clone())?,
         })
     }

@@ -5,6 +5,7 @@
 mod expand;
 pub mod filter;
 mod list;
+pub mod spec;
 
 use std::fmt;
 
@@ -17,6 +18,9 @@ use self::filter::Filter;
 pub use self::list::split_list;
 use crate::position::Fingerprint;
 use crate::sink::{self, Scheme};
+
+/// Before a scheme: logspout's adapter that joins lines.
+const MULTILINE: &str = "multiline+";
 
 /// Where lines of some containers go.
 #[derive(Clone)]
@@ -31,6 +35,8 @@ pub struct Route {
     pub user: Option<(String, String)>,
     /// Which containers and streams.
     pub filter: Filter,
+    /// Whether lines that belong together are joined first.
+    pub multiline: bool,
     /// Parameters for the output, in their order.
     pub options: Vec<(String, String)>,
     /// As given, but without user and password.
@@ -46,6 +52,10 @@ impl Route {
         let (name, _) = given.split_once("://").ok_or_else(|| {
             bad("is not a route", "give SCHEME://HOST:PORT, for example syslog+tcp://logstash:51415")
         })?;
+        let (multiline, name) = match name.strip_prefix(MULTILINE) {
+            Some(name) => (true, name),
+            None => (false, name),
+        };
         let scheme = sink::SCHEMES
             .iter()
             .find(|scheme| scheme.name == name)
@@ -66,6 +76,7 @@ impl Route {
             }
             options.push((key.into_owned(), value.into_owned()));
         }
+        filter.belongs_to(name, host.trim_start_matches('[').trim_end_matches(']'));
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let user = (!url.username().is_empty())
             .then(|| (decode(url.username()), decode(url.password().unwrap_or_default())));
@@ -75,6 +86,7 @@ impl Route {
             port: url.port(),
             user,
             filter,
+            multiline,
             options,
             display: shown,
         })
@@ -146,6 +158,8 @@ mod tests {
         assert!(!format!("{route:?}").contains("pa"));
         assert_eq!(parse("syslog://[::1]:514").unwrap().host, "::1");
         assert_eq!(parse("syslog://logs").unwrap().port, None);
+        let joined = parse("multiline+syslog+tcp://logs:1").unwrap();
+        assert_eq!((joined.scheme.name, joined.multiline, route.multiline), ("syslog+tcp", true, false));
     }
 
     #[test]
@@ -157,6 +171,8 @@ mod tests {
             ("syslog://x:99999", "is not a URI", "SCHEME://HOST:PORT"),
             ("syslog://x:1?filter.nam=a", "has an unknown parameter filter.nam", "filter.name"),
             ("syslog://x:1?filter.sources=stdin", "filter.sources", "stdout"),
+            ("syslog://x:1?filter.name=[", "has a bad glob `[` in filter.name", "GLOB"),
+            ("multiline+kafka://x:1", "has an unknown scheme", "syslog+tcp"),
         ] {
             let text = parse(uri).unwrap_err().to_string();
             assert!(text.starts_with(&format!("ROUTE_URIS: `{uri}` ")), "{text}");

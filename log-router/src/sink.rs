@@ -4,6 +4,7 @@ mod connection;
 pub mod elasticsearch;
 mod link;
 mod lumberjack;
+pub mod raw;
 pub mod syslog;
 pub mod tls;
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 use agent_core::error::ConfigError;
 use agent_core::identity::SharedIdentity;
 
-pub use self::link::Link;
+pub use self::link::{Link, Patience};
 use crate::record::Batch;
 use crate::route::Route;
 
@@ -46,6 +47,8 @@ pub struct Settings {
     pub tls: tls::Tls,
     /// `--tcp.resend-window`, in bytes.
     pub resend_bytes: usize,
+    /// `RAW_FORMAT`.
+    pub raw: raw::Settings,
     /// `--elasticsearch.*`.
     pub elasticsearch: elasticsearch::Settings,
     /// Which node this is.
@@ -74,6 +77,11 @@ pub const SCHEMES: &[Scheme] = &[
     Scheme { name: "syslog+udp", options: syslog::OPTIONS, build: syslog::udp },
     Scheme { name: "syslog+tcp", options: syslog::OPTIONS, build: syslog::tcp },
     Scheme { name: "syslog+tls", options: syslog::OPTIONS, build: syslog::tls },
+    Scheme { name: "raw", options: &[], build: raw::udp },
+    Scheme { name: "raw+udp", options: &[], build: raw::udp },
+    Scheme { name: "raw+tcp", options: &[], build: raw::tcp },
+    Scheme { name: "udp", options: &[], build: raw::udp },
+    Scheme { name: "tcp", options: &[], build: raw::tcp },
     Scheme { name: "lumberjack", options: &[], build: lumberjack::plain },
     Scheme { name: "lumberjack+tls", options: &[], build: lumberjack::tls },
     Scheme { name: "elasticsearch", options: elasticsearch::OPTIONS, build: elasticsearch::http },

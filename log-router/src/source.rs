@@ -53,12 +53,16 @@ pub struct Tallies {
     pub gaps: Vec<Gap>,
     /// Records that could not be read.
     pub damaged: u64,
+    /// Times of the last line before the gaps and of the first behind them, as far as they are known.
+    pub range: (Option<i64>, Option<i64>),
     /// By the assembler.
     pub lines: Tally,
 }
 
 impl Tallies {
-    fn gap(&mut self, gap: Gap) {
+    /// A gap behind a line of the time `since`.
+    fn gap(&mut self, gap: Gap, since: i64) {
+        self.range.0 = self.range.0.or((since > 0).then_some(since));
         // One is enough for a report, however often it is seen before the next.
         if !self.gaps.contains(&gap) {
             self.gaps.push(gap);
@@ -88,7 +92,7 @@ impl Source {
     /// Chooses: json-file logs are read directly where the path that the engine names leads to a readable file.
     pub fn open(
         container: &Arc<Container>,
-        wanted: Wanted,
+        wanted: &Wanted,
         position: Option<&Position>,
         docker: Option<&Docker>,
         wake: &Arc<Notify>,
@@ -97,7 +101,7 @@ impl Source {
             return Err(NoSource::NotYet);
         }
         if container.driver == "json-file" && !container.log_path.is_empty() {
-            match JsonFile::open(Path::new(&container.log_path), wanted, position) {
+            match JsonFile::open(Path::new(&container.log_path), wanted.clone(), position) {
                 Ok(file) => return Ok(Self::JsonFile(Box::new(file))),
                 Err(error) => {
                     tracing::debug!(container.name, container.log_path, %error, "the log file cannot be read here");
@@ -108,7 +112,13 @@ impl Source {
             return Err(NoSource::Unreadable);
         }
         let docker = docker.ok_or(NoSource::NotYet)?;
-        Ok(Self::Api(Box::new(Api::new(docker.clone(), container, wanted, position, Arc::clone(wake)))))
+        Ok(Self::Api(Box::new(Api::new(
+            docker.clone(),
+            container,
+            wanted.clone(),
+            position,
+            Arc::clone(wake),
+        ))))
     }
 
     /// The value of the label `source`.
@@ -130,6 +140,14 @@ impl Source {
         match self {
             Self::JsonFile(file) => file.poll(container, buffers, batch, limit),
             Self::Api(api) => api.poll(container, batch, limit),
+        }
+    }
+
+    /// Whether it has turned out that the log driver cannot be read.
+    pub fn is_unreadable(&self) -> bool {
+        match self {
+            Self::JsonFile(_) => false,
+            Self::Api(api) => api.is_unreadable(),
         }
     }
 
@@ -179,6 +197,14 @@ impl Source {
         match self {
             Self::JsonFile(file) => file.finish(container, batch),
             Self::Api(api) => api.finish(container, batch),
+        }
+    }
+
+    /// Passes on events that wait for lines that may belong to them.
+    pub fn flush(&mut self, container: &Arc<Container>, batch: &mut Batch) {
+        match self {
+            Self::JsonFile(file) => file.flush(container, batch),
+            Self::Api(api) => api.flush(container, batch),
         }
     }
 

@@ -12,6 +12,13 @@ pub fn now() -> i64 {
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
+/// A time as people read it, to the nanosecond.
+pub fn rfc3339(time: i64) -> String {
+    let mut text = Vec::with_capacity(30);
+    Utc::from_nanos(time).write_rfc3339(9, &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
 /// Reads `2026-11-22T10:36:48.093478642Z` with 0 to 9 digits of fraction and `Z` or an offset; `None` for anything
 /// else and for times that nanoseconds in an `i64` cannot hold.
 pub fn parse_rfc3339(text: &[u8]) -> Option<i64> {

@@ -1,6 +1,7 @@
 //! An agent's release binary as a process of this machine.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -76,14 +77,19 @@ impl Agent {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let log = File::create(folder.path().join("log")).expect("a log file");
         let port = free_port();
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             // Last, as the first may be a subcommand.
             .args(arguments)
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .envs(environment.iter().copied())
-            .stderr(log)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
+            .stderr(log);
+        let child = until(Duration::from_secs(10), &name, || match command.spawn() {
+            // A program that was just written is open for a moment in whatever another thread starts meanwhile.
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => Err(error.to_string()),
+            Err(error) => panic!("{name} cannot be started: {error}"),
+            Ok(child) => Ok(child),
+        });
         Self { name, port, child, folder }
     }
 
@@ -121,6 +127,11 @@ impl Agent {
     /// Asks it to end and waits; the exit code.
     pub fn terminate(&mut self) -> Option<i32> {
         crate::command::run("kill", &["-TERM", &self.child.id().to_string()]);
+        self.wait_for_end()
+    }
+
+    /// Waits until it ends by itself; the exit code.
+    pub fn wait_for_end(&mut self) -> Option<i32> {
         let name = self.name.clone();
         until(Duration::from_secs(10), &name, || match self.child.try_wait() {
             Ok(Some(status)) => Ok(status.code()),

@@ -84,6 +84,18 @@ pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &Value) -> 
     })
 }
 
+/// Any method, with a text as body where there is one.
+pub fn send_text(method: &str, url: &str, body: &str) -> Result<Answer, String> {
+    let agent = agent();
+    let response = match method {
+        "DELETE" => agent.delete(url).call(),
+        _ => agent.post(url).send(body),
+    };
+    let mut response = response.map_err(|error| format!("{url}: {error}"))?;
+    let body = response.body_mut().read_to_string().map_err(|error| format!("{url}: {error}"))?;
+    Ok(Answer { status: response.status().as_u16(), content_type: String::new(), body })
+}
+
 /// `GET` without headers.
 pub fn get(url: &str) -> Result<Answer, String> {
     get_with(url, &[])

@@ -14,11 +14,13 @@
 )]
 
 pub mod agent;
+pub mod bulk;
 pub mod command;
 pub mod engine;
 pub mod exposition;
 pub mod http;
 pub mod prometheus;
+pub mod recorder;
 pub mod rsyslog;
 pub mod search;
 pub mod wait;

@@ -77,13 +77,21 @@ ruleset(name="out") {{ action(type="omfile" file="{out}" template="json" flushOn
         }
     }
 
+    /// Ends it with SIGKILL; what it wrote stays.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("rsyslog runs");
+            child.wait().expect("rsyslog ends");
+        }
+    }
+
     /// `host:port` of both inputs.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The file as text: rsyslog 8.2302 writes broken bytes for the digits of a second beyond the sixth.
-    fn text(&self) -> String {
+    /// What it wrote, as text: rsyslog 8.2302 writes broken bytes for the digits of a second beyond the sixth.
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.path("received")).unwrap_or_default()).into_owned()
     }
 

@@ -128,6 +128,10 @@ fn health_and_restarts_are_told() {
     assert!(lines(&metrics, "container_state", "name=\"plain\"")[0].contains("state=\"running\""));
 }
 
+fn complete(exporter: &Agent, expected: &str) -> Result<(), String> {
+    ensure(exporter.sample("container_exporter_metadata_complete ") == expected, exporter.log())
+}
+
 #[test]
 fn a_death_that_no_event_told_is_counted_after_a_reconnect() {
     let mut engine = Engine::start("missed", 53);
@@ -135,18 +139,14 @@ fn a_death_that_no_event_told_is_counted_after_a_reconnect() {
     let options = ["--name", "worker", "--label", "com.docker.swarm.service.name=worker"];
     engine.busybox(&options, &["sleep", "1000"]);
     wait_value(&exporter, "container_state", "name=\"worker\"", 1.0);
-    assert_eq!(exporter.sample("container_exporter_metadata_complete "), "1");
+    until(LIMIT, "the whole list", || complete(&exporter, "1"));
     engine.stop();
-    until(LIMIT, "the loss", || {
-        ensure(exporter.sample("container_exporter_metadata_complete ") == "0", exporter.log())
-    });
+    until(LIMIT, "the loss", || complete(&exporter, "0"));
     engine.resume();
     until(LIMIT, "its end", || {
         let exits = lines(&exporter.metrics(), "container_service_task_exits_total", "worker");
         ensure(exits.len() == 1 && exits[0].ends_with("} 1"), format!("{exits:?}"))
     });
     // The set is complete when the whole list is applied, a moment after its first entry.
-    until(LIMIT, "the whole list", || {
-        ensure(exporter.sample("container_exporter_metadata_complete ") == "1", exporter.log())
-    });
+    until(LIMIT, "the whole list", || complete(&exporter, "1"));
 }

@@ -2,16 +2,16 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -90,7 +90,8 @@ struct Door {
 
 async fn accept(listener: Listener, door: Door) {
     let Door { app, web, connections, shutdown } = door;
-    let graceful = GracefulShutdown::new();
+    // Closed when the last connection has let go of it.
+    let (busy, mut idle) = mpsc::channel::<()>(1);
     loop {
         let permit = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -108,14 +109,15 @@ async fn accept(listener: Listener, door: Door) {
             },
         };
         let tls = web.as_ref().and_then(|web| web.current().tls.clone());
-        let connection = serve_connection(stream, tls, Arc::clone(&app), graceful.watcher());
+        let connection = serve_connection(stream, tls, Arc::clone(&app), shutdown.clone());
+        let busy = busy.clone();
         tokio::spawn(async move {
             connection.await;
-            drop(permit);
+            drop((permit, busy));
         });
     }
-    drop(listener);
-    if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    drop((listener, busy));
+    if timeout(DRAIN, idle.recv()).await.is_err() {
         debug!("connections were still busy and are cut");
     }
 }
@@ -124,7 +126,7 @@ async fn serve_connection(
     stream: BoxStream,
     tls: Option<Arc<ServerConfig>>,
     app: Arc<App>,
-    watcher: Watcher,
+    shutdown: CancellationToken,
 ) {
     let stream = match tls {
         None => stream,
@@ -141,8 +143,17 @@ async fn serve_connection(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
         debug!(%error, "a connection ended early");
     }
 }

@@ -10,7 +10,7 @@ fn check(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Config, Confi
 }
 
 fn routes(arguments: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
-    check(arguments, variables).unwrap().routes.iter().map(|(route, _)| route.to_string()).collect()
+    check(arguments, variables).unwrap().routes.iter().map(|ready| ready.route.to_string()).collect()
 }
 
 #[test]
@@ -52,7 +52,40 @@ fn defaults() {
 }
 
 #[test]
+fn kept_routes_are_read_and_bad_ones_told() {
+    let root = FakeRoot::new();
+    let folder = root.path().join("routes");
+    root.file("routes/b.json", r#"{"id":"b","adapter":"tcp","address":"h:1","filter_name":"web*"}"#);
+    root.file("routes/a.json", r#"{"adapter":"udp","address":"h:2"}"#);
+    root.file("routes/notes.txt", "not a route");
+    let variables = [("ROUTESPATH", folder.to_str().unwrap()), ("ROUTE_URIS", "udp://h:2")];
+    assert_eq!(routes(&[], &variables), ["udp://h:2", "tcp://h:1?filter.name=web%2A"]);
+    root.file("routes/c.json", r#"{"adapter":"kafka","address":"h:1"}"#);
+    root.file("routes/d.json", "{");
+    let text = check(&[], &variables).unwrap_err().to_string();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.contains("c.json` cannot be used: route: `kafka://h:1` has an unknown scheme"), "{text}");
+}
+
+#[test]
 fn starts() {
+    let start = |arguments: &[&str], variables: &[(&str, &str)]| check(arguments, variables).unwrap().start;
+    let day = Start::All { max_age: Some(Duration::from_hours(24)) };
+    for (arguments, variables, expected) in [
+        (&["--start=1h"][..], &[][..], Start::All { max_age: Some(Duration::from_hours(1)) }),
+        (&["--start=now"], &[("BACKLOG", "true")], Start::Now),
+        (&[], &[("BACKLOG", "true")], Start::All { max_age: None }),
+        (&[], &[("BACKLOG", "false")], Start::Now),
+        (&["--compat"], &[], Start::Now),
+        (&["--compat"], &[("BACKLOG", "true")], Start::All { max_age: None }),
+        (&[], &[("BACKLOG", "true"), ("TAIL", "0")], Start::Now),
+        (&[], &[("TAIL", "all")], day),
+        (&[], &[("TAIL", "10")], Start::Last(10)),
+        (&[], &[("TAIL", "10"), ("BACKLOG", "true")], Start::Last(10)),
+    ] {
+        assert_eq!(start(arguments, variables), expected, "{arguments:?} {variables:?}");
+    }
+    assert!(check(&[], &[("TAIL", "few")]).unwrap_err().to_string().contains("TAIL: `few`"));
     assert_eq!(Start::Now.not_before(5), 5);
     assert_eq!(Start::All { max_age: None }.not_before(5), i64::MIN);
     let day = Start::All { max_age: Some(Duration::from_secs(1)) };
@@ -85,11 +118,16 @@ fn the_document_names_every_scheme_flag_and_variable() {
     for flag in command.get_arguments().filter_map(clap::Arg::get_long) {
         assert!(document.contains(&format!("`--{flag}")), "--{flag}");
     }
-    let variables =
-        ["ROUTE_URIS", "SYSLOG_FORMAT", "SYSLOG_TCP_FRAMING", "SYSLOG_HOSTNAME", "SYSLOG_STRUCTURED_DATA"];
-    let others = ["EXCLUDE_LABEL", "EXCLUDE_LABELS", "HTTP_PORT", "PORT", "HTTP_BIND_ADDRESS", "LOGSPOUT"];
-    for variable in variables.iter().chain(&others).chain(UNSUPPORTED_VARIABLES).chain(&sink::tls::VARIABLES)
-    {
-        assert!(document.contains(&format!("`{variable}")), "{variable}");
+    let variables = include_str!("../../../docs/logspout.md");
+    for variable in LOGSPOUT_VARIABLES.iter().chain(&sink::tls::VARIABLES) {
+        assert!(variables.contains(&format!("`{variable}")), "{variable}");
     }
+}
+
+#[test]
+fn what_holds_for_all_lines_is_checked() {
+    let lines = check(&["--mask=password", "--rate-limit=5", "--no-level-detection"], &[]).unwrap().lines;
+    assert_eq!((lines.mask.len(), lines.rate_limit, lines.detect), (1, Some(5), false));
+    let text = check(&["--mask=(", "--rate-limit=0", "--max-line-bytes=1"], &[]).unwrap_err().to_string();
+    assert_eq!(text.matches("--").count(), 3, "{text}");
 }

@@ -135,6 +135,10 @@ impl Node {
             spool,
             readiness: Readiness::default(),
             not_before: 0,
+            last: None,
+            multiline: None,
+            feed: None,
+            patience: None,
         };
         let (shutdown, give_up) = (CancellationToken::new(), CancellationToken::new());
         let task = tokio::spawn(pipeline.run(self.inventory.subscribe(), shutdown.clone(), give_up.clone()));

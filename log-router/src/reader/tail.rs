@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
+use super::rotation::Rotations;
 use super::{BATCH_BYTES, Settings};
 use crate::container::Container;
 use crate::inventory::Inventory;
@@ -13,6 +14,7 @@ use crate::metrics::Containers;
 use crate::record::Batch;
 use crate::source::json_file::Buffers;
 use crate::source::{NoSource, Source, Tallies};
+use crate::time::rfc3339;
 
 /// After a look that brought a flood: small files are rotated away within a few hundredths of a second.
 const FLOOD_INTERVAL: Duration = Duration::from_millis(5);
@@ -41,6 +43,8 @@ pub(super) struct Tail {
     failing: bool,
     /// The last look filled a batch.
     behind: bool,
+    /// The watch for rotations, where one is needed.
+    watch: Option<i32>,
 }
 
 #[derive(Debug)]
@@ -63,6 +67,22 @@ impl Tail {
             gone: false,
             failing: false,
             behind: false,
+            watch: None,
+        }
+    }
+
+    /// Has the kernel tell of rotations for as long as that is needed.
+    pub(super) fn watch(&mut self, rotations: &Rotations) {
+        let needed = matches!(self.state, State::Open(Source::JsonFile(_)))
+            && Rotations::is_needed(&self.container)
+            && !self.gone;
+        match self.watch {
+            None if needed => self.watch = rotations.watch(&self.container),
+            Some(watch) if !needed => {
+                rotations.unwatch(watch);
+                self.watch = None;
+            }
+            _ => {}
         }
     }
 
@@ -73,7 +93,8 @@ impl Tail {
 
     /// Whether to look at it now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.due <= now || matches!(&self.state, State::Open(source) if source.has_come())
+        // Up to an eighth early, so that many share one wake-up.
+        self.due <= now + self.interval / 8 || matches!(&self.state, State::Open(source) if source.has_come())
     }
 
     /// Whether there was more than one batch takes.
@@ -118,7 +139,8 @@ impl Tail {
         }
     }
 
-    fn look_soon(&mut self) {
+    /// Looks with the next round, and often for a while.
+    pub(super) fn look_soon(&mut self) {
         self.due = Instant::now();
         self.interval = SHORTEST_INTERVAL;
         self.quiet = 0;
@@ -127,8 +149,13 @@ impl Tail {
     pub(super) fn count(&self, containers: &mut Containers) {
         match &self.state {
             State::Open(Source::JsonFile(_)) => containers.files += 1,
+            State::Open(source) if source.is_unreadable() => {
+                containers.unreadable.push((self.container.name.clone(), self.container.driver.clone()));
+            }
             State::Open(Source::Api(_)) => containers.api += 1,
-            State::Unreadable => containers.unreadable += 1,
+            State::Unreadable => {
+                containers.unreadable.push((self.container.name.clone(), self.container.driver.clone()));
+            }
             State::Closed | State::Over => {}
         }
     }
@@ -145,7 +172,14 @@ impl Tail {
         self.open(settings, inventory, wake);
         let State::Open(source) = &mut self.state else {
             if self.gone {
-                self.end(batch);
+                if matches!(self.state, State::Closed) && self.container.started.is_some() {
+                    warn!(
+                        container.name = self.container.name,
+                        "a container was gone before its log could be read"
+                    );
+                    settings.metrics.gap("removed");
+                }
+                self.end(settings, batch);
             }
             self.wait();
             return false;
@@ -172,13 +206,21 @@ impl Tail {
             if self.quiet >= QUIET_LOOKS && (self.gone || !self.container.running) {
                 source.finish(&self.container, batch);
                 if self.gone && source.is_exhausted() {
-                    self.end(batch);
+                    self.end(settings, batch);
                 }
             }
         }
         self.wait();
         self.behind = progress.more;
         progress.more
+    }
+
+    /// Passes on events that wait for more lines: the process ends.
+    pub(super) fn flush(&mut self, settings: &Settings, batch: &mut Batch) {
+        if let State::Open(source) = &mut self.state {
+            source.flush(&self.container, batch);
+            report(source.take_tallies(), &self.container, settings);
+        }
     }
 
     /// Keeps hold of what may vanish, without reading.
@@ -197,7 +239,7 @@ impl Tail {
         let position = settings.lanes.position(&self.container.id);
         let opened = Source::open(
             &self.container,
-            settings.wanted,
+            &settings.wanted,
             position.as_ref(),
             inventory.docker.as_ref(),
             wake,
@@ -219,8 +261,9 @@ impl Tail {
         };
     }
 
-    fn end(&mut self, batch: &mut Batch) {
+    fn end(&mut self, settings: &Settings, batch: &mut Batch) {
         debug!(container.name = self.container.name, "the container is gone and its log is read");
+        settings.metrics.forget(&self.container);
         batch.mark_gone(&self.container.id);
         self.state = State::Over;
     }
@@ -239,11 +282,14 @@ impl Tail {
 /// Counts and tells what went wrong.
 fn report(tallies: Tallies, container: &Container, settings: &Settings) {
     let metrics = &settings.metrics;
+    let at = |time: Option<i64>| time.map_or_else(|| "unknown".to_owned(), rfc3339);
+    let (since, until) = (at(tallies.range.0), at(tallies.range.1));
     for gap in tallies.gaps {
-        warn!(container.name, reason = gap.reason(), "lines of a log may be missing");
+        warn!(container.name, reason = gap.reason(), since, until, "lines of a log may be missing");
         metrics.gap(gap.reason());
     }
     if tallies.damaged > 0 {
+        metrics.gap("damaged");
         warn!(container.name, records = tallies.damaged, "damaged records of a log are left out");
         metrics.dropped("damaged", tallies.damaged);
     }
@@ -251,5 +297,5 @@ fn report(tallies: Tallies, container: &Container, settings: &Settings) {
         info!(container.name, lines = tallies.lines.too_old, "lines older than --start allows are left out");
         metrics.dropped("too_old", tallies.lines.too_old);
     }
-    metrics.split.inc_by(tallies.lines.split);
+    metrics.read(container, &tallies.lines);
 }

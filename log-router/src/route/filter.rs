@@ -17,19 +17,25 @@ pub struct Filter {
     name: Option<String>,
     labels: Vec<(String, String)>,
     sources: Option<PerStream<bool>>,
+    /// Scheme and host of the route, which containers can choose by label.
+    route: (String, String),
 }
 
 impl Filter {
     /// Takes a parameter; false if it is none of these, an error where its value makes no sense.
-    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
+    pub(crate) fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
         match key {
             "filter.id" => self.id = Some(value.to_owned()),
-            "filter.name" => self.name = Some(value.to_owned()),
+            "filter.name" => {
+                check_glob(key, value)?;
+                self.name = Some(value.to_owned());
+            }
             "filter.labels" => {
                 for entry in value.split(',').filter(|entry| !entry.is_empty()) {
                     let (label, glob) = entry
                         .split_once(':')
                         .ok_or_else(|| format!("has an entry `{entry}` without a colon in filter.labels"))?;
+                    check_glob(key, glob)?;
                     self.labels.push((label.to_owned(), glob.to_owned()));
                 }
             }
@@ -47,13 +53,24 @@ impl Filter {
         Ok(true)
     }
 
+    /// Says whose filter it is.
+    pub(super) fn belongs_to(&mut self, scheme: &str, host: &str) {
+        self.route = (scheme.to_owned(), host.to_owned());
+    }
+
     /// Whether the route takes this container.
     pub fn takes(&self, container: &Container) -> bool {
-        self.id.as_ref().is_none_or(|prefix| container.id.starts_with(prefix.as_str()))
+        container.settings.takes_route(&self.route.0, &self.route.1)
+            && self.id.as_ref().is_none_or(|prefix| container.id.starts_with(prefix.as_str()))
             && self.name.as_ref().is_none_or(|glob| matches(glob.as_bytes(), container.name.as_bytes()))
             && self.labels.iter().all(|(label, glob)| {
                 container.labels.get(label).is_some_and(|value| matches(glob.as_bytes(), value.as_bytes()))
             })
+    }
+
+    /// Whether it asks for one container.
+    pub fn has_id(&self) -> bool {
+        self.id.is_some()
     }
 
     /// Which streams the route takes.
@@ -62,8 +79,28 @@ impl Filter {
     }
 }
 
+/// What `path.Match` calls a bad pattern: a class without its end, an empty one, or nothing behind a backslash.
+fn check_glob(key: &str, glob: &str) -> Result<(), String> {
+    let mut rest = glob.as_bytes();
+    let good = loop {
+        rest = match rest {
+            [] => break true,
+            [b'\\'] => break false,
+            [b'[', after @ ..] => {
+                let items = after.strip_prefix(b"^").unwrap_or(after);
+                match items.iter().position(|byte| *byte == b']') {
+                    None | Some(0) => break false,
+                    Some(end) => items.get(end + 1..).unwrap_or_default(),
+                }
+            }
+            [b'\\', _, after @ ..] | [_, after @ ..] => after,
+        };
+    };
+    if good { Ok(()) } else { Err(format!("has a bad glob `{glob}` in {key}")) }
+}
+
 /// Go's `path.Match`: `*` and `?` do not cross a slash, `[a-z]` and `[^a-z]` are classes, `\` quotes.
-fn matches(glob: &[u8], text: &[u8]) -> bool {
+pub(crate) fn matches(glob: &[u8], text: &[u8]) -> bool {
     // Where to go on if the last `*` has to take one byte more.
     let mut retry: Option<(&[u8], &[u8])> = None;
     let (mut glob, mut text) = (glob, text);
@@ -146,6 +183,13 @@ mod tests {
             ("[", "a", false),
         ] {
             assert_eq!(matches(glob.as_bytes(), text.as_bytes()), expected, "{glob} {text}");
+        }
+    }
+
+    #[test]
+    fn bad_globs_are_refused() {
+        for (glob, good) in [("[a-c]*", true), ("[", false), ("[]a]", false), ("a\\", false), ("\\[", true)] {
+            assert_eq!(Filter::default().set("filter.name", glob).is_ok(), good, "{glob}");
         }
     }
 

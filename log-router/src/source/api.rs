@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use self::frame::Frame;
 use self::session::{End, Item};
 use super::assemble::{Assembler, Piece, Wanted};
-use super::{Progress, Tallies};
+use super::{Gap, Progress, Tallies};
 use crate::container::Container;
 use crate::position::Position;
 use crate::record::Batch;
@@ -44,6 +44,8 @@ pub struct Api {
     backoff: Backoff,
     /// Whether the stream brought anything new.
     brought: bool,
+    /// The stream brought nothing at all yet.
+    first: bool,
     /// The run of the container that the last stream was asked for.
     asked_for: Option<i64>,
     tallies: Tallies,
@@ -61,6 +63,8 @@ enum State {
     Resting,
     /// The engine will never give more.
     Over,
+    /// There is no reader for its driver.
+    Unreadable,
 }
 
 impl Api {
@@ -73,8 +77,8 @@ impl Api {
         wake: Arc<Notify>,
     ) -> Self {
         let assembler = match position {
-            Some(position) => Assembler::resume_by_time(wanted, position),
-            None => Assembler::start(wanted),
+            Some(position) => Assembler::resume_by_time(wanted.clone(), position),
+            None => Assembler::start(wanted.clone()),
         };
         Self {
             docker,
@@ -85,6 +89,7 @@ impl Api {
             state: State::Pausing(Instant::now()),
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             brought: false,
+            first: true,
             asked_for: None,
             tallies: Tallies::default(),
         }
@@ -117,7 +122,7 @@ impl Api {
                 break;
             }
         }
-        if progress.bytes > 0 {
+        if self.assembler.flush_due(container, batch) || progress.bytes > 0 {
             self.mark(batch);
         }
         Ok(progress)
@@ -133,15 +138,27 @@ impl Api {
         matches!(self.state, State::Pausing(until) if until <= Instant::now())
     }
 
+    /// Whether the engine has no reader for this log.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.state, State::Unreadable)
+    }
+
     /// Whether everything of an ended container has been had.
     pub fn is_exhausted(&self) -> bool {
-        matches!(self.state, State::Resting | State::Over)
+        matches!(self.state, State::Resting | State::Over | State::Unreadable)
     }
 
     /// Passes on what has no newline.
     pub fn finish(&mut self, container: &Arc<Container>, batch: &mut Batch) {
         if self.is_exhausted() && self.assembler.is_unfinished() {
             self.assembler.finish(container, batch);
+            self.mark(batch);
+        }
+    }
+
+    /// Passes on events that wait for lines that may belong to them.
+    pub fn flush(&mut self, container: &Arc<Container>, batch: &mut Batch) {
+        if self.assembler.flush(container, batch) {
             self.mark(batch);
         }
     }
@@ -157,33 +174,51 @@ impl Api {
         let due = match self.state {
             State::Pausing(until) => Instant::now() >= until,
             State::Resting => container.started != self.asked_for,
-            State::Open { .. } | State::Over => false,
+            State::Open { .. } | State::Over | State::Unreadable => false,
         };
         if !due {
             return;
         }
-        let from = match self.assembler.position(None, 0) {
+        let ask = match self.assembler.position(None, 0) {
             Some(position) if position.time > 0 => {
                 // What the last stream had unfinished comes again.
-                self.assembler = Assembler::resume_by_time(self.wanted, &position);
-                position.time - OVERLAP
+                self.assembler = Assembler::resume_by_time(self.wanted.clone(), &position);
+                let time = position.time - OVERLAP;
+                if container.started.is_some_and(|started| started >= time) {
+                    // All of a run that has just begun is wanted.
+                    session::Ask::Since(time.div_euclid(SECOND))
+                } else {
+                    session::Ask::Behind { time }
+                }
             }
-            _ => self.wanted.not_before,
+            _ => match self.wanted.last {
+                Some(lines) => session::Ask::Last(lines),
+                None => session::Ask::Since(self.wanted.not_before.div_euclid(SECOND)),
+            },
         };
         let (sender, items) = mpsc::channel(CAPACITY);
         let request = session::Request {
             docker: self.docker.clone(),
             id: self.id.clone(),
             terminal: container.terminal,
-            since_seconds: from.div_euclid(SECOND),
+            ask,
         };
         let task = tokio::spawn(session::follow(request, sender, Arc::clone(&self.wake)));
         self.brought = false;
+        self.first = true;
         self.asked_for = container.started;
         self.state = State::Open { items, task };
     }
 
     fn take(&mut self, frame: &Frame, container: &Arc<Container>, batch: &mut Batch) {
+        let newest = self.assembler.newest();
+        if self.first && newest > 0 && frame.time > newest {
+            // The last line that was had is not there any more, so what came right behind it may be gone too.
+            self.tallies.gap(Gap::Deleted, newest);
+            self.tallies.range.1.get_or_insert(frame.time);
+            self.assembler.cut();
+        }
+        self.first = false;
         let before = batch.line_count();
         let piece = Piece { stream: frame.stream, time: frame.time, text: &frame.text, offset: 0 };
         self.assembler.push(piece, container, batch);
@@ -198,11 +233,13 @@ impl Api {
             End::Gone => self.state = State::Over,
             End::Unreadable(problem) => {
                 tracing::warn!(container.name, container.driver, problem, "the engine cannot read this log");
-                self.state = State::Over;
+                self.state = State::Unreadable;
             }
             // Once more: following loses an unterminated last line, and lines around a rotation.
             End::Finished if container.running || self.brought => self.pause(),
             End::Finished => self.state = State::Resting,
+            // The session asks on by itself.
+            End::TooLate => self.pause(),
             End::Failed(problem) => {
                 tracing::debug!(container.name, problem, "the engine's log stream broke");
                 self.pause();

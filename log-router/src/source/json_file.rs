@@ -2,6 +2,8 @@
 //! complete through rotations, which the engine's own `logs --follow` is not.
 
 mod chain;
+mod end;
+mod packed;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -10,9 +12,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use self::chain::{Chain, LogFile, Seen};
+pub use self::end::end_of;
 use super::assemble::{Assembler, Piece, Wanted};
 use super::{Gap, Progress, Tallies};
 use crate::container::Container;
@@ -37,6 +40,46 @@ impl Default for Buffers {
     }
 }
 
+/// Leaves all but the last records behind; gives where the first wanted one begins in the front file.
+fn skip_to_last(chain: &mut Chain, last: u64, assembler: &mut Assembler) -> io::Result<u64> {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let counts =
+        chain.files().map(|file| count_lines(file, &mut chunk, u64::MAX)).collect::<io::Result<Vec<_>>>()?;
+    let mut skip = counts.iter().map(|(lines, _)| lines).sum::<u64>().saturating_sub(last);
+    assembler.skipped(skip);
+    for (lines, _) in counts {
+        if !chain.has_next() || skip < lines {
+            break;
+        }
+        skip -= lines;
+        chain.advance();
+    }
+    match chain.front() {
+        Some(file) => Ok(count_lines(file, &mut chunk, skip)?.1),
+        None => Ok(0),
+    }
+}
+
+/// Counts lines up to `most`; gives also where the line behind them begins.
+fn count_lines(file: &LogFile, chunk: &mut [u8], most: u64) -> io::Result<(u64, u64)> {
+    let (mut lines, mut at, mut end) = (0, 0, 0);
+    loop {
+        let length = file.read_at(chunk, at)?;
+        let found = chunk.get(..length).unwrap_or_default();
+        for newline in memchr_iter(b'\n', found) {
+            if lines == most {
+                return Ok((lines, end));
+            }
+            lines += 1;
+            end = at + newline as u64 + 1;
+        }
+        at += length as u64;
+        if length == 0 || lines == most {
+            return Ok((lines, end));
+        }
+    }
+}
+
 /// One container's log files.
 #[derive(Debug)]
 pub struct JsonFile {
@@ -56,13 +99,21 @@ impl JsonFile {
         let mut tallies = Tallies::default();
         let found = position.and_then(|p| p.file).filter(|identity| chain.advance_to(identity));
         let (assembler, read_to) = match position {
-            None => (Assembler::start(wanted), 0),
+            None => {
+                let last = wanted.last;
+                let mut assembler = Assembler::start(wanted);
+                let read_to = match last {
+                    Some(last) => skip_to_last(&mut chain, last, &mut assembler)?,
+                    None => 0,
+                };
+                (assembler, read_to)
+            }
             Some(position) if found.is_some() => {
                 (Assembler::resume_in_file(wanted, position), position.offset())
             }
             Some(position) => {
                 if position.file.is_some() {
-                    tallies.gap(Gap::Deleted);
+                    tallies.gap(Gap::Deleted, position.time);
                 }
                 (Assembler::resume_by_time(wanted, position), 0)
             }
@@ -94,7 +145,8 @@ impl JsonFile {
                 }
                 // An unfinished record at the end of a file that nothing is written to any more.
                 None if self.chain.has_next() => {
-                    self.tallies.damaged += u64::from(length > 0);
+                    let broken = self.chain.front().is_some_and(LogFile::is_broken);
+                    self.tallies.damaged += u64::from(length > 0 || broken);
                     self.next_file();
                     continue;
                 }
@@ -106,11 +158,14 @@ impl JsonFile {
                 progress.more = true;
                 break;
             }
+            // Small files are rotated away while a chunk is taken apart.
+            self.look()?;
         }
         if buffers.chunk.len() > CHUNK_BYTES {
             buffers.chunk = vec![0; CHUNK_BYTES];
         }
-        self.mark(container, batch, progress.bytes > 0);
+        let flushed = self.assembler.flush_due(container, batch);
+        self.mark(container, batch, progress.bytes > 0 || flushed);
         Ok(progress)
     }
 
@@ -119,7 +174,7 @@ impl JsonFile {
         match self.chain.refresh()? {
             Seen::Same(size) => self.check_truncation(size),
             Seen::Missed => {
-                self.tallies.gap(Gap::Deleted);
+                self.tallies.gap(Gap::Deleted, self.assembler.newest());
                 self.assembler.cut();
             }
             Seen::Rotated | Seen::Absent => {}
@@ -150,6 +205,13 @@ impl JsonFile {
         }
     }
 
+    /// Passes on events that wait for lines that may belong to them.
+    pub fn flush(&mut self, container: &Arc<Container>, batch: &mut Batch) {
+        if self.assembler.flush(container, batch) {
+            self.mark(container, batch, true);
+        }
+    }
+
     /// What went wrong or was left out since this was asked last.
     pub fn take_tallies(&mut self) -> Tallies {
         let mut tallies = std::mem::take(&mut self.tallies);
@@ -165,7 +227,7 @@ impl JsonFile {
         let same = size > self.read_to
             && self.first.is_none_or(|first| self.chain.front().is_some_and(|file| file.begins_with(&first)));
         if !same {
-            self.tallies.gap(Gap::Truncated);
+            self.tallies.gap(Gap::Truncated, self.assembler.newest());
             self.assembler.cut();
             self.start_file();
         }
@@ -233,6 +295,9 @@ impl JsonFile {
     ) {
         loop {
             if let Some(record) = record::parse(line, unescaped) {
+                if !self.tallies.gaps.is_empty() {
+                    self.tallies.range.1.get_or_insert(record.time);
+                }
                 let piece = Piece { stream: record.stream, time: record.time, text: &record.log, offset };
                 return self.assembler.push(piece, container, batch);
             }

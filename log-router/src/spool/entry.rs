@@ -6,10 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::container::Container;
 use crate::position::Position;
-use crate::record::{Batch, Line, Mark, Stream};
+use crate::priority::Priority;
+use crate::record::{Batch, Event, Line, Mark, Part, Stream};
 
-/// Bytes of a line beside its text: container, stream, ordinal, time, length.
-const LINE_BYTES: usize = 4 + 1 + 4 + 8 + 4;
+/// Bytes of a line beside its text: container, stream, priority, part, ordinal, time, length.
+const LINE_BYTES: usize = 4 + 1 + 1 + 4 + 4 + 8 + 4;
+/// In the byte of the stream: standard error.
+const STDERR: u8 = 1;
+/// The line's last part.
+const LAST: u8 = 2;
 
 /// What is needed of an entry without reading its lines.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -76,7 +81,11 @@ pub(super) fn write(batch: &Batch, out: &mut Vec<u8>) {
 
 fn write_line(line: &Line<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&length(line.container_index).to_le_bytes());
-    out.push(u8::from(line.stream == Stream::Stderr));
+    let stderr = if line.stream == Stream::Stderr { STDERR } else { 0 };
+    out.push(stderr | if line.part.is_some_and(|part| part.last) { LAST } else { 0 });
+    out.push(line.priority.value());
+    // Parts count from 1.
+    out.extend_from_slice(&line.part.map_or(0, |part| part.number).to_le_bytes());
     out.extend_from_slice(&line.ordinal.to_le_bytes());
     out.extend_from_slice(&line.time.to_le_bytes());
     out.extend_from_slice(&length(line.text.len()).to_le_bytes());
@@ -98,13 +107,22 @@ pub(super) fn read(bytes: &[u8]) -> Option<Batch> {
     let mut batch = Batch::default();
     while !lines.is_empty() {
         let (container, rest) = split_u32(lines)?;
-        let (stream, rest) = rest.split_first()?;
+        let (flags, rest) = rest.split_first()?;
+        let (priority, rest) = rest.split_first()?;
+        let (number, rest) = split_u32(rest)?;
         let (ordinal, rest) = split_u32(rest)?;
         let (time, rest) = rest.split_first_chunk::<8>()?;
         let (length, rest) = split_u32(rest)?;
         let (this, after) = text.split_at_checked(length as usize)?;
-        let stream = if *stream == 0 { Stream::Stdout } else { Stream::Stderr };
-        batch.push(containers.get(container as usize)?, stream, i64::from_le_bytes(*time), ordinal, this);
+        let event = Event {
+            stream: if flags & STDERR == 0 { Stream::Stdout } else { Stream::Stderr },
+            time: i64::from_le_bytes(*time),
+            ordinal,
+            priority: Priority::new(*priority)?,
+            part: (number > 0).then_some(Part { number, last: flags & LAST != 0 }),
+            text: this,
+        };
+        batch.push_event(containers.get(container as usize)?, &event);
         (lines, text) = (rest, after);
     }
     for (id, position) in head.marks {
@@ -133,33 +151,46 @@ fn length(length: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meaning::settings::Settings;
     use proptest::prelude::*;
 
     #[test]
     fn a_batch_comes_back() {
         let [a, b] = ["a", "b"].map(|id| {
             let labels = [("x".to_owned(), "y".to_owned())].into();
-            Arc::new(Container { id: id.to_owned(), pid: 7, labels, ..Container::default() })
+            let settings = Arc::new(Settings { json: id == "b", ..Settings::default() });
+            Arc::new(Container { id: id.to_owned(), pid: 7, labels, settings, ..Container::default() })
         });
         let mut batch = Batch::default();
         batch.push(&a, Stream::Stdout, 5, 0, b"one");
         batch.push(&b, Stream::Stderr, 6, 3, b"\xff\0");
         batch.push(&a, Stream::Stdout, -7, 1, b"");
+        let event = Event {
+            stream: Stream::Stderr,
+            time: 2,
+            ordinal: 0,
+            priority: Priority::new(191).unwrap(),
+            part: Some(Part { number: 3, last: true }),
+            text: b"the end",
+        };
+        batch.push_event(&b, &event);
         batch.mark_at("a", Position { time: 9, ..Position::default() });
         batch.mark_gone("z");
         let mut bytes = Vec::new();
         write(&batch, &mut bytes);
         let back = read(&bytes).unwrap();
         let lines = |batch: &Batch| -> Vec<_> {
-            let line =
-                |l: Line<'_>| (Container::clone(l.container), l.stream, l.time, l.ordinal, l.text.to_vec());
+            let line = |l: Line<'_>| {
+                let meaning = (l.priority, l.part);
+                (Container::clone(l.container), l.stream, l.time, l.ordinal, meaning, l.text.to_vec())
+            };
             batch.lines().map(line).collect()
         };
         assert_eq!(lines(&back), lines(&batch));
         assert_eq!(format!("{:?}", back.marks()), format!("{:?}", batch.marks()));
         let head = read_head(&bytes).unwrap();
         assert_eq!(head.ids().collect::<Vec<_>>(), ["a", "z", "b"]);
-        assert_eq!((head.lines, head.times), (3, (-7, 6)));
+        assert_eq!((head.lines, head.times), (4, (-7, 6)));
         for end in 0..bytes.len() {
             assert!(read(&bytes[..end]).is_none(), "{end}");
         }

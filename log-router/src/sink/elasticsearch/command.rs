@@ -11,6 +11,7 @@ use super::setup::set_up;
 use super::target::Target;
 use crate::config::Config;
 use crate::route::Route;
+use crate::router::Ready;
 
 /// `log-router setup`.
 pub const SETUP: Subcommand<Config> = Subcommand {
@@ -48,7 +49,7 @@ async fn all(config: &Config, task: Task) -> (String, bool) {
     let mut good = true;
     let protocols = [("elasticsearch", "http"), ("elasticsearch+tls", "https")];
     let mut count = 0;
-    for (route, _) in &config.routes {
+    for Ready { route, .. } in &config.routes {
         let Some((_, protocol)) = protocols.iter().find(|(name, _)| *name == route.scheme.name) else {
             continue;
         };

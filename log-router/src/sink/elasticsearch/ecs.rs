@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::event::{Events, label_of, write_json, write_key};
-use super::event::{SERVICE_LABELS, STACK_LABELS, TASK_LABELS};
+use super::event::{Events, STACK_LABELS, Syslog, TASK_LABELS, label_of, write_json, write_key, write_text};
 use crate::container::Container;
 use crate::priority::Priority;
 use crate::record::Line;
@@ -27,7 +26,13 @@ struct ByContainer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<Process>,
     host: Named<'a>,
-    container: Ecs<'a>,
+    /// The sender's address, where no container printed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<Source<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    syslog: Option<Syslog<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container: Option<Ecs<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<Named<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,6 +45,11 @@ struct ByContainer<'a> {
 #[derive(Serialize)]
 struct Process {
     pid: i64,
+}
+
+#[derive(Serialize)]
+struct Source<'a> {
+    address: &'a str,
 }
 
 #[derive(Serialize)]
@@ -101,28 +111,38 @@ impl<'a> Named<'a> {
 
 /// The part that is the same for all lines of a container.
 pub(super) fn render(container: &Container, node: Option<&str>, namespace: &str) -> Vec<u8> {
-    let logsource = sanitized(node.unwrap_or(&container.hostname), container);
-    let service = label_of(container, &SERVICE_LABELS);
+    let sender = container.sender.as_ref();
+    let logsource = match sender {
+        // The message's own, to the letter.
+        Some(_) => container.hostname.clone(),
+        None => sanitized(node.unwrap_or(&container.hostname), container),
+    };
+    let service = container.service();
     let swarm = Swarm {
         stack: Named::new(None, label_of(container, &STACK_LABELS)),
         service: Named::new(container.label(SERVICE_ID_LABEL), service),
         task: Named::new(container.label(TASK_ID_LABEL), label_of(container, &TASK_LABELS)),
-        node: Named::new(container.label(NODE_ID_LABEL), node),
+        node: Named::new(container.label(NODE_ID_LABEL), node.filter(|_| sender.is_none())),
     };
     let in_swarm =
         swarm.stack.is_some() || swarm.service.is_some() || swarm.task.is_some() || swarm.node.is_some();
     let fields = ByContainer {
         program: &container.name,
         logsource: &logsource,
-        pid: (container.pid > 0).then(|| container.pid.to_string()),
+        pid: match sender {
+            Some(sender) => sender.process.clone(),
+            None => (container.pid > 0).then(|| container.pid.to_string()),
+        },
         process: (container.pid > 0).then_some(Process { pid: container.pid }),
-        host: Named { id: None, name: Some(node.unwrap_or(&logsource)) },
-        container: Ecs {
+        host: Named { id: None, name: Some(node.filter(|_| sender.is_none()).unwrap_or(&logsource)) },
+        source: sender.map(|sender| Source { address: &sender.peer }),
+        syslog: sender.and_then(Syslog::of),
+        container: sender.is_none().then_some(Ecs {
             id: &container.id,
             name: &container.name,
             image: Named { id: None, name: Some(&container.image) },
             runtime: "docker",
-        },
+        }),
         service: Named::new(None, service),
         docker: in_swarm.then_some(Docker { swarm }),
         data_stream: DataStream { r#type: "logs", dataset: DATASET, namespace },
@@ -133,13 +153,13 @@ pub(super) fn render(container: &Container, node: Option<&str>, namespace: &str)
 }
 
 /// The fields of a line before those of its container.
-pub(super) fn write(line: &Line<'_>, message: &str, out: &mut Vec<u8>) {
+pub(super) fn write(line: &Line<'_>, out: &mut Vec<u8>) {
     let time = Utc::from_nanos(line.time);
     let priority = Priority::of(line);
     out.extend_from_slice(b"{\"@timestamp\":\"");
     time.write_rfc3339(9, out);
-    out.extend_from_slice(b"\",\"message\":");
-    write_json(message, out);
+    out.extend_from_slice(b"\",");
+    write_text(line, out);
     for name in ["timestamp8601", "timestamp"] {
         write_key(name, out);
         out.push(b'"');

@@ -1,17 +1,20 @@
 //! A line as a document: the fields that Logstash's syslog input gives, and `docker.*`; and where it goes.
 
+use std::borrow::Cow;
+
 use agent_core::identity::SharedIdentity;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::ecs;
-use crate::container::Container;
+use crate::container::{Container, Sender};
 use crate::position::Fingerprint;
 use crate::priority::Priority;
-use crate::record::{Batch, Line, Stream};
+use crate::record::{Batch, Line, Part, Stream};
 use crate::sink::syslog::format::sanitized;
 use crate::time::Utc;
 
-pub(super) const SERVICE_LABELS: [&str; 2] = ["com.docker.swarm.service.name", "com.docker.compose.service"];
 pub(super) const TASK_LABELS: [&str; 1] = ["com.docker.swarm.task.name"];
 pub(super) const STACK_LABELS: [&str; 2] = ["com.docker.stack.namespace", "com.docker.compose.project"];
 
@@ -44,7 +47,26 @@ struct ByContainer<'a> {
     program: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pid: Option<String>,
-    docker: Docker<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    syslog: Option<Syslog<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    docker: Option<Docker<'a>>,
+}
+
+/// What only RFC 5424 has.
+#[derive(Serialize)]
+pub(super) struct Syslog<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    msgid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    structured_data: Option<&'a str>,
+}
+
+impl<'a> Syslog<'a> {
+    pub(super) fn of(sender: &'a Sender) -> Option<Self> {
+        let (msgid, structured_data) = (sender.message_id.as_deref(), sender.structured_data.as_deref());
+        (msgid.is_some() || structured_data.is_some()).then_some(Self { msgid, structured_data })
+    }
 }
 
 #[derive(Serialize)]
@@ -114,7 +136,7 @@ impl Events {
     pub(in crate::sink) fn write_document(&self, line: &Line<'_>, out: &mut Vec<u8>) {
         match self.mode {
             Mode::Book => write_book(line, out),
-            Mode::DataStream { .. } => ecs::write(line, &String::from_utf8_lossy(line.text), out),
+            Mode::DataStream { .. } => ecs::write(line, out),
         }
         out.push(b',');
         // Rendered as an object of its own: without its opening brace it ends ours.
@@ -124,11 +146,33 @@ impl Events {
     }
 }
 
+/// Appends `message` and what else follows from the text.
+pub(super) fn write_text(line: &Line<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\"message\":");
+    let text = String::from_utf8_lossy(line.text);
+    write_json(&text, out);
+    if matches!(text, Cow::Owned(_)) {
+        // Not UTF-8: the exact bytes beside what can be shown of them.
+        write_key("message_base64", out);
+        write_json(&STANDARD.encode(line.text), out);
+    }
+    if let Some(Part { number, last }) = line.part {
+        write_key("part", out);
+        write_value(&serde_json::json!({"number": number, "last": last}), out);
+    }
+    if line.container.settings.json
+        && let Some(fields) = json_fields(line.text)
+    {
+        write_key("json", out);
+        write_value(&fields, out);
+    }
+}
+
 fn write_book(line: &Line<'_>, out: &mut Vec<u8>) {
     let time = Utc::from_nanos(line.time);
     let priority = Priority::of(line);
-    out.extend_from_slice(b"{\"message\":");
-    write_json(&String::from_utf8_lossy(line.text), out);
+    out.push(b'{');
+    write_text(line, out);
     out.extend_from_slice(b",\"@version\":\"1\",\"@timestamp\":\"");
     // Milliseconds, as Logstash has them; the two below sort to the nanosecond.
     time.write_rfc3339(3, out);
@@ -155,21 +199,30 @@ fn write_book(line: &Line<'_>, out: &mut Vec<u8>) {
 
 fn render(container: &Container, node: Option<&str>) -> Vec<u8> {
     let label = |names: &[&str]| label_of(container, names);
-    let logsource = sanitized(node.unwrap_or(&container.hostname), container);
+    let sender = container.sender.as_ref();
+    let logsource = match sender {
+        // The message's own, to the letter.
+        Some(_) => container.hostname.clone(),
+        None => sanitized(node.unwrap_or(&container.hostname), container),
+    };
     let fields = ByContainer {
-        host: node.unwrap_or(&logsource),
+        host: sender.map_or(node.unwrap_or(&logsource), |sender| &sender.peer),
         logsource: &logsource,
         program: &container.name,
-        pid: (container.pid > 0).then(|| container.pid.to_string()),
-        docker: Docker {
+        pid: match sender {
+            Some(sender) => sender.process.clone(),
+            None => (container.pid > 0).then(|| container.pid.to_string()),
+        },
+        syslog: sender.and_then(Syslog::of),
+        docker: sender.is_none().then(|| Docker {
             container_id: &container.id,
             container_name: &container.name,
             image: &container.image,
-            service: label(&SERVICE_LABELS),
+            service: container.service(),
             task: label(&TASK_LABELS),
             stack: label(&STACK_LABELS),
             node,
-        },
+        }),
     };
     serde_json::to_vec(&fields).unwrap_or_default()
 }
@@ -212,6 +265,20 @@ pub(super) fn write_key(name: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
+}
+
+/// The members of a line that is a JSON object, each name once.
+fn json_fields(text: &[u8]) -> Option<serde_json::Value> {
+    let text = text.trim_ascii();
+    if !text.starts_with(b"{") {
+        return None;
+    }
+    serde_json::from_slice::<serde_json::Value>(text).ok().filter(serde_json::Value::is_object)
+}
+
+fn write_value(value: &serde_json::Value, out: &mut Vec<u8>) {
+    // As below.
+    let _infallible: Result<(), serde_json::Error> = serde_json::to_writer(out, value);
 }
 
 pub(super) fn write_json(text: &str, out: &mut Vec<u8>) {

@@ -15,7 +15,7 @@ use super::*;
 use crate::container::Container;
 use crate::metrics::Metrics;
 use crate::record::Stream;
-use crate::sink::{Settings as AllSettings, syslog};
+use crate::sink::{Settings as AllSettings, raw, syslog};
 
 /// A server whose answers are made up, for what a real one cannot be made to do. Notes the texts of each bulk.
 struct Server {
@@ -105,6 +105,7 @@ async fn deliver(server: &Server, texts: &[&str]) -> (String, String) {
         syslog: syslog::Settings::from_environment(&Environment::default()).unwrap(),
         tls: crate::sink::tls::Tls::from_environment(&Environment::default()).unwrap(),
         resend_bytes: 0,
+        raw: raw::Settings::from_environment(&Environment::default()).unwrap(),
         elasticsearch: Settings::default(),
         identity: SharedIdentity::new(Identity::default()),
         dead_letters: Some(folder.path().to_owned()),

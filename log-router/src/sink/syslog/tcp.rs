@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
 
-use super::format::{Header, Prepared};
+use super::format::Prepared;
+use super::frames::Frames;
 use super::window::{Piece, Window};
 use crate::record::Batch;
 use crate::sink::connection::{Address, Connection, Peer};
@@ -18,18 +19,20 @@ const SETTLED: Duration = Duration::from_secs(5);
 
 /// How messages are told apart in the stream (RFC 6587).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(in crate::sink) enum Framing {
     /// A newline behind each.
     Traditional,
     /// The length before each, and the newline too, as logspout has it.
     OctetCounted,
+    /// Messages end themselves.
+    None,
 }
 
 /// One receiver.
 #[derive(Debug)]
-pub(super) struct TcpSink {
+pub(in crate::sink) struct TcpSink {
     address: Address,
-    header: Header,
+    frames: Frames,
     framing: Framing,
     connection: Option<Connection>,
     window: Window,
@@ -38,9 +41,14 @@ pub(super) struct TcpSink {
 
 impl TcpSink {
     /// Connects with the first delivery.
-    pub(super) fn new(address: Address, header: Header, framing: Framing, resend_bytes: usize) -> Self {
+    pub(in crate::sink) fn new(
+        address: Address,
+        frames: Frames,
+        framing: Framing,
+        resend_bytes: usize,
+    ) -> Self {
         let window = Window::new(resend_bytes);
-        Self { address, header, framing, connection: None, window, last_write: Instant::now() }
+        Self { address, frames, framing, connection: None, window, last_write: Instant::now() }
     }
 
     /// Writes everything that is to be written. May be dropped at any time and called again.
@@ -130,7 +138,7 @@ impl Sink for TcpSink {
     }
 
     fn deliver<'a>(&'a mut self, batch: &'a Batch, link: &'a mut Link) -> Delivery<'a> {
-        for piece in pieces(batch, &self.header, self.framing) {
+        for piece in pieces(batch, &self.frames, self.framing) {
             self.window.push(piece);
         }
         Box::pin(self.write_out(link))
@@ -143,26 +151,28 @@ impl Sink for TcpSink {
 }
 
 /// The messages of a batch, framed.
-fn pieces(batch: &Batch, header: &Header, framing: Framing) -> Vec<Piece> {
-    let mut prepared: Vec<Option<Prepared>> = vec![None; batch.containers()];
+fn pieces(batch: &Batch, frames: &Frames, framing: Framing) -> Vec<Piece> {
+    let mut prepared: Vec<Option<Option<Prepared>>> = vec![None; batch.containers()];
     let mut pieces = Vec::new();
     let mut piece = Piece::with_capacity(PIECE_BYTES);
     let mut message = Vec::new();
     let mut number = itoa::Buffer::new();
     for line in batch.lines() {
         let Some(place) = prepared.get_mut(line.container_index) else { continue };
-        let prepared = place.get_or_insert_with(|| header.prepare(line.container));
+        let prepared = place.get_or_insert_with(|| frames.prepare(line.container)).as_ref();
         match framing {
-            Framing::Traditional => header.write(&line, prepared, &mut piece),
+            Framing::Traditional | Framing::None => frames.write(&line, prepared, &mut piece),
             Framing::OctetCounted => {
                 message.clear();
-                header.write(&line, prepared, &mut message);
+                frames.write(&line, prepared, &mut message);
                 piece.extend_from_slice(number.format(message.len() + 1).as_bytes());
                 piece.push(b' ');
                 piece.extend_from_slice(&message);
             }
         }
-        piece.push(b'\n');
+        if framing != Framing::None {
+            piece.push(b'\n');
+        }
         if piece.len() >= PIECE_BYTES {
             pieces.push(std::mem::replace(&mut piece, Piece::with_capacity(PIECE_BYTES)));
         }

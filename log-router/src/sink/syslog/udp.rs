@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::net::{UdpSocket, lookup_host};
 
-use super::format::{Header, Prepared};
+use super::format::Prepared;
+use super::frames::Frames;
 use crate::record::Batch;
 use crate::sink::{Delivery, Link, Sink};
 
@@ -17,26 +18,29 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(60);
 
 /// One receiver.
 #[derive(Debug)]
-pub(super) struct UdpSink {
+pub(in crate::sink) struct UdpSink {
     address: (String, u16),
-    header: Header,
+    frames: Frames,
     socket: Option<(UdpSocket, Instant)>,
 }
 
 impl UdpSink {
     /// Resolves the name with the first delivery.
-    pub(super) fn new(address: (String, u16), header: Header) -> Self {
-        Self { address, header, socket: None }
+    pub(in crate::sink) fn new(address: (String, u16), frames: Frames) -> Self {
+        Self { address, frames, socket: None }
     }
 
     async fn send_all(&mut self, batch: &Batch, link: &mut Link) {
-        let mut prepared: Vec<Option<Prepared>> = vec![None; batch.containers()];
+        let mut prepared: Vec<Option<Option<Prepared>>> = vec![None; batch.containers()];
         let mut message = Vec::new();
         for line in batch.lines() {
             let Some(place) = prepared.get_mut(line.container_index) else { continue };
-            let prepared = place.get_or_insert_with(|| self.header.prepare(line.container));
+            let prepared = place.get_or_insert_with(|| self.frames.prepare(line.container)).as_ref();
             message.clear();
-            self.header.write(&line, prepared, &mut message);
+            self.frames.write(&line, prepared, &mut message);
+            if self.frames.ends_datagrams() {
+                message.push(b'\n');
+            }
             if message.len() > LONGEST {
                 message.truncate(end_of_character(&message, LONGEST));
                 link.metrics().split.inc();
@@ -106,18 +110,23 @@ mod tests {
     use crate::container::Container;
     use crate::metrics::Metrics;
     use crate::record::Stream;
-    use crate::sink::syslog::format::Format;
+    use crate::sink::syslog::format::{Format, Header, Parts};
+    use crate::template::Template;
 
     fn sink(port: u16) -> UdpSink {
+        sink_of(port, false)
+    }
+
+    fn sink_of(port: u16, compat: bool) -> UdpSink {
         let header = Header {
             format: Format::Rfc3164,
-            hostname: Some("h".to_owned()),
             identity: SharedIdentity::new(Identity::default()),
+            parts: Parts { hostname: Some(Template::parse("", "h").unwrap()), ..Parts::default() },
             append_tag: String::new(),
-            structured_data: "-".to_owned(),
             time_digits: 0,
+            compat,
         };
-        UdpSink::new(("127.0.0.1".to_owned(), port), header)
+        UdpSink::new(("127.0.0.1".to_owned(), port), Frames::Syslog(header))
     }
 
     fn batch(texts: &[&str]) -> Batch {
@@ -145,6 +154,16 @@ mod tests {
             assert_eq!(buffer[..length], *expected.as_bytes());
         }
         assert_eq!(receiver.recv(&mut buffer).await.unwrap(), LONGEST);
+    }
+
+    #[tokio::test]
+    async fn a_newline_ends_logspouts_datagrams() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut sink = sink_of(receiver.local_addr().unwrap().port(), true);
+        sink.deliver(&batch(&["one"]), &mut link()).await;
+        let mut buffer = vec![0; 1000];
+        let length = receiver.recv(&mut buffer).await.unwrap();
+        assert!(buffer[..length].ends_with(b"Z h c[0]: one\n"), "{:?}", &buffer[..length]);
     }
 
     #[tokio::test]

@@ -38,6 +38,23 @@ pub(super) fn parse_terminal(line: &[u8]) -> Option<Frame> {
     Some(Frame { stream: Stream::Stdout, time, text: joined.into_owned() })
 }
 
+/// Parts a joined line where an engine before 23.0 lost the newline behind its last piece (driver `local`): there a carriage
+/// return comes right before the next line's time.
+pub(super) fn parse_terminal_lines(line: &[u8]) -> Option<Vec<Frame>> {
+    let mut frames = vec![parse_terminal(line)?];
+    while let Some(last) = frames.last_mut() {
+        let lost = last.text.get(PIECE_BYTES..).and_then(|rest| {
+            memchr::memchr_iter(b'\r', rest)
+                .find_map(|at| rest.get(at + 1..).and_then(split).map(|_| PIECE_BYTES + at + 1))
+        });
+        let Some(at) = lost else { break };
+        let next = last.text.split_off(at);
+        last.text.push(b'\n');
+        frames.push(parse_terminal(&next)?);
+    }
+    Some(frames)
+}
+
 /// The time with its blank, its value, and the rest.
 fn split(frame: &[u8]) -> Option<(&[u8], i64, &[u8])> {
     let end = frame.iter().take(40).position(|byte| *byte == b' ')?;
@@ -75,9 +92,20 @@ mod tests {
         assert_eq!(parse_terminal(own.as_bytes()).unwrap().text, format!("short {STAMP}text\r\n").as_bytes());
     }
 
+    #[test]
+    fn a_newline_that_the_engine_lost_is_put_back() {
+        let piece = "x".repeat(PIECE_BYTES);
+        let line = format!("{STAMP}{piece}{STAMP}end\r{STAMP}next\r\n");
+        let texts: Vec<_> =
+            parse_terminal_lines(line.as_bytes()).unwrap().into_iter().map(|f| f.text).collect();
+        assert_eq!(texts, [format!("{piece}end\r\n").into_bytes(), b"next\r\n".to_vec()]);
+        assert_eq!(parse_terminal_lines(format!("{STAMP}a\r{STAMP}b\r\n").as_bytes()).unwrap().len(), 1);
+    }
+
     proptest! {
         #[test]
         fn nothing_panics(frame: Vec<u8>) {
+            parse_terminal_lines(&frame);
             parse(Stream::Stdout, &frame);
             parse_terminal(&frame);
         }

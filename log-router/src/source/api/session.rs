@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_core::docker::bollard::Docker;
 use agent_core::docker::bollard::container::LogOutput;
@@ -9,6 +10,7 @@ use agent_core::docker::bollard::errors::Error;
 use agent_core::docker::bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::StreamExt;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout;
 
 use super::frame::{self, Frame};
 use crate::record::Stream;
@@ -16,14 +18,34 @@ use crate::record::Stream;
 /// Frames that are handed over together where they come fast.
 const MOST_FRAMES: usize = 32;
 
+/// A log is read from this many lines before its end to find a place again, then from twice as many and so on: the
+/// engine reads backwards for it, where `since` has it read everything that it keeps.
+const FIRST_TAIL: u64 = 1000;
+const MOST_TAIL: u64 = 64_000;
+const SECOND: i64 = 1_000_000_000;
+/// A stream that is silent for so long is looked after.
+const SILENCE: Duration = Duration::from_secs(60);
+/// A line that the engine has kept for so long without passing it on has been forgotten.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// What is asked.
 #[derive(Debug)]
 pub(super) struct Request {
     pub docker: Docker,
     pub id: String,
     pub terminal: bool,
-    /// 0 or less asks for everything.
-    pub since_seconds: i64,
+    pub ask: Ask,
+}
+
+/// Where a stream is to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// With the first line of this second; 0 or less asks for everything.
+    Since(i64),
+    /// With so many of the last lines.
+    Last(u64),
+    /// Before the line of this time in nanoseconds, wherever it is.
+    Behind { time: i64 },
 }
 
 /// What comes back.
@@ -43,6 +65,8 @@ pub(super) enum End {
     Gone,
     /// Its log driver has nothing to read.
     Unreadable(String),
+    /// It does not reach back to the place that is looked for.
+    TooLate,
     /// Anything that may be better next time.
     Failed(String),
 }
@@ -59,22 +83,71 @@ pub(super) async fn follow(request: Request, items: mpsc::Sender<Item>, wake: Ar
 
 /// `None` where nobody listens any more.
 async fn run(request: &Request, items: &mpsc::Sender<Item>, wake: &Notify) -> Option<End> {
-    let since = i32::try_from(request.since_seconds).unwrap_or(i32::MAX).max(0);
+    let Ask::Behind { time } = request.ask else {
+        return stream(request, request.ask, None, items, wake).await;
+    };
+    let mut lines = FIRST_TAIL;
+    while lines <= MOST_TAIL {
+        match stream(request, Ask::Last(lines), Some(time), items, wake).await {
+            Some(End::TooLate) => lines *= 2,
+            end => return end,
+        }
+    }
+    stream(request, Ask::Since(time.div_euclid(SECOND)), None, items, wake).await
+}
+
+/// Follows from one place; ends at once where the first line is not older than `behind`.
+async fn stream(
+    request: &Request,
+    ask: Ask,
+    behind: Option<i64>,
+    items: &mpsc::Sender<Item>,
+    wake: &Notify,
+) -> Option<End> {
     let options = LogsOptionsBuilder::default().follow(true).stdout(true).stderr(true).timestamps(true);
-    let options = options.since(since).build();
-    let mut stream = pin!(request.docker.logs(&request.id, Some(options)).ready_chunks(MOST_FRAMES));
-    while let Some(outputs) = stream.next().await {
+    let options = match ask {
+        Ask::Since(seconds) => options.since(i32::try_from(seconds).unwrap_or(i32::MAX).max(0)),
+        Ask::Last(lines) => options.tail(&lines.to_string()),
+        Ask::Behind { time } => {
+            options.since(i32::try_from(time.div_euclid(SECOND)).unwrap_or(i32::MAX).max(0))
+        }
+    };
+    let logs = request.docker.logs(&request.id, Some(options.build()));
+    let mut stream = pin!(logs.ready_chunks(MOST_FRAMES));
+    let (mut newest, mut first, mut suspicious) = (None::<i64>, true, false);
+    loop {
+        let patience = if suspicious { PATIENCE } else { SILENCE };
+        let outputs = match timeout(patience, stream.next()).await {
+            Ok(Some(outputs)) => outputs,
+            Ok(None) => return Some(End::Finished),
+            Err(_) if suspicious => {
+                return Some(End::Failed("the engine has lines that it does not pass on".to_owned()));
+            }
+            Err(_) => {
+                // A line that came just now may still be on its way.
+                suspicious = keeps_newer(request, newest).await;
+                continue;
+            }
+        };
+        suspicious = false;
         let mut frames = Vec::with_capacity(outputs.len());
         let mut end = None;
         for output in outputs {
             match output {
                 Ok(output) => match read(request.terminal, &output) {
-                    Ok(frame) => frames.push(frame),
+                    Ok(read) => frames.extend(read),
                     Err(problem) => end = end.or(Some(End::Failed(problem))),
                 },
                 Err(error) => end = end.or_else(|| Some(end_by(&error))),
             }
         }
+        if let Some(frame) = frames.first().filter(|_| first) {
+            first = false;
+            if behind.is_some_and(|time| frame.time >= time) {
+                return Some(End::TooLate);
+            }
+        }
+        newest = frames.iter().map(|frame| frame.time).max().max(newest);
         if !frames.is_empty() {
             items.send(Item::Frames(frames)).await.ok()?;
             wake.notify_one();
@@ -83,20 +156,33 @@ async fn run(request: &Request, items: &mpsc::Sender<Item>, wake: &Notify) -> Op
             return end;
         }
     }
-    Some(End::Finished)
 }
 
-fn read(terminal: bool, output: &LogOutput) -> Result<Frame, String> {
-    let frame = match output {
-        LogOutput::StdOut { message } => frame::parse(Stream::Stdout, message),
-        LogOutput::StdErr { message } => frame::parse(Stream::Stderr, message),
-        LogOutput::Console { message } if terminal => frame::parse_terminal(message),
+/// Whether the engine keeps a line that is newer than everything it passed on: it has forgotten who follows, as engines
+/// do at rotations.
+async fn keeps_newer(request: &Request, newest: Option<i64>) -> bool {
+    let options = LogsOptionsBuilder::default().stdout(true).stderr(true).timestamps(true).tail("1").build();
+    let mut last = pin!(request.docker.logs(&request.id, Some(options)));
+    let mut kept = None;
+    while let Some(Ok(output)) = last.next().await {
+        let frames = read(request.terminal, &output).unwrap_or_default();
+        kept = frames.iter().map(|frame| frame.time).max().max(kept);
+    }
+    // Nothing passed on at all is no proof: everything may be older than what was asked for.
+    newest.is_some() && kept > newest
+}
+
+fn read(terminal: bool, output: &LogOutput) -> Result<Vec<Frame>, String> {
+    let frames = match output {
+        LogOutput::StdOut { message } => frame::parse(Stream::Stdout, message).map(|frame| vec![frame]),
+        LogOutput::StdErr { message } => frame::parse(Stream::Stderr, message).map(|frame| vec![frame]),
+        LogOutput::Console { message } if terminal => frame::parse_terminal_lines(message),
         // The engine tells its errors within the stream, as a kind of frame that bollard does not know.
         LogOutput::Console { message } | LogOutput::StdIn { message } => {
             return Err(String::from_utf8_lossy(message).trim_matches(|c: char| c.is_control()).to_owned());
         }
     };
-    frame.ok_or_else(|| "a frame has no time".to_owned())
+    frames.ok_or_else(|| "a frame has no time".to_owned())
 }
 
 fn end_by(error: &Error) -> End {

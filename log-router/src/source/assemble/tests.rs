@@ -1,7 +1,14 @@
 use super::*;
+use crate::meaning::multiline::{Match, Rule};
+use crate::meaning::settings::{MAX_LINE_BYTES, Multiline, Settings};
 use proptest::prelude::*;
 
-const ALL: Wanted = Wanted { streams: PerStream { stdout: true, stderr: true }, not_before: i64::MIN };
+const ALL: Wanted = Wanted {
+    streams: PerStream { stdout: true, stderr: true },
+    not_before: i64::MIN,
+    last: None,
+    multiline: None,
+};
 const OUT: Stream = Stream::Stdout;
 const ERR: Stream = Stream::Stderr;
 
@@ -94,8 +101,9 @@ fn a_line_without_end_is_cut_so_that_memory_is_bounded() {
     let mut assembler = Assembler::start(ALL);
     let got = feed(&mut assembler, &log(&records), 0, &Arc::default());
     assert_eq!(got.len(), 3);
-    assert!(got.iter().all(|(.., text)| text.len() <= LONGEST_LINE + PIECE_BYTES));
-    assert_eq!(assembler.take_tally(), Tally { too_old: 0, split: 3 });
+    assert!(got.iter().all(|(.., text)| text.len() == MAX_LINE_BYTES));
+    let tally = assembler.take_tally();
+    assert_eq!((tally.too_old, tally.split), (0, 3));
 }
 
 #[test]
@@ -201,5 +209,118 @@ proptest! {
             let of = |lines: &[Got]| lines.iter().filter(|(s, ..)| *s == stream).cloned().collect::<Vec<_>>();
             prop_assert_eq!(of(&got), of(&expected));
         }
+    }
+}
+
+fn joining(rule: Rule) -> Arc<Container> {
+    let settings = Settings { multiline: Multiline::By(rule), ..Settings::default() };
+    Arc::new(Container { settings: Arc::new(settings), ..Container::default() })
+}
+
+#[test]
+fn events_are_joined_by_stream_and_passed_on_when_the_next_begins() {
+    let container = joining(Rule::traces());
+    let records =
+        [(OUT, 1, "ERROR: a\n"), (ERR, 2, "b\n"), (OUT, 3, "\tat x\n"), (ERR, 4, "c\n"), (OUT, 5, "d\n")];
+    let mut assembler = Assembler::start(ALL);
+    let passed = feed(&mut assembler, &log(&records), 0, &container);
+    assert_eq!(passed, [line(ERR, 2, 0, "b"), line(OUT, 1, 0, "ERROR: a\n\tat x")]);
+    assert!(assembler.is_unfinished());
+    let position = assembler.position(None, 500).unwrap();
+    assert_eq!((position.streams.stdout.offset, position.streams.stderr.offset), (400, 300));
+    let mut batch = Batch::default();
+    assert!(assembler.flush(&container, &mut batch));
+    assert_eq!(got(&batch), [line(OUT, 5, 0, "d"), line(ERR, 4, 0, "c")]);
+    assert!(!assembler.flush(&container, &mut batch), "once");
+    assert_eq!(assembler.position(None, 500).unwrap().offset(), 500);
+}
+
+#[test]
+fn a_line_that_comes_late_is_an_event_of_its_own() {
+    let container = joining(Rule::by_pattern("^ ", Match::NonFirst).unwrap());
+    let records = log(&[
+        (OUT, 0, "a\n"),
+        (OUT, 400_000_000, " b\n"),
+        (OUT, 2_000_000_000, " c\n"),
+        (OUT, 2_000_000_001, "d\n"),
+    ]);
+    let got = feed(&mut Assembler::start(ALL), &records, 0, &container);
+    assert_eq!(got, [line(OUT, 0, 0, "a\n b"), line(OUT, 2_000_000_000, 0, " c")]);
+}
+
+#[test]
+fn a_route_joins_what_the_container_does_not_forbid() {
+    let rule = RouteRule { rule: Rule::by_pattern("^ ", Match::NonFirst).unwrap(), by_default: true };
+    let wanted = Wanted { multiline: Some(Arc::new(rule)), ..ALL };
+    let records = log(&[(OUT, 1, "a\n"), (OUT, 1, " b\n"), (OUT, 1, "c\n")]);
+    let joined = feed(&mut Assembler::start(wanted.clone()), &records, 0, &Arc::default());
+    assert_eq!(joined, [line(OUT, 1, 0, "a\n b")]);
+    let settings = Settings { multiline: Multiline::Never, ..Settings::default() };
+    let container = Arc::new(Container { settings: Arc::new(settings), ..Container::default() });
+    assert_eq!(feed(&mut Assembler::start(wanted), &records, 0, &container).len(), 3);
+}
+
+#[test]
+fn settings_leave_out_and_count() {
+    let settings = Settings { least_severity: 4, rate_limit: Some(2), ..Settings::default() };
+    let container = Arc::new(Container { settings: Arc::new(settings), ..Container::default() });
+    let mut assembler = Assembler::start(ALL);
+    let mut records = log(&[(OUT, 1, "INFO: a\n"), (OUT, 2, "WARN: b\n")]);
+    records.extend((3..8).map(|time| (OUT, time, format!("ERROR: {time}\n"))));
+    let got = feed(&mut assembler, &records, 0, &container);
+    assert_eq!(got, [line(OUT, 2, 0, "WARN: b"), line(OUT, 3, 0, "ERROR: 3")]);
+    let tally = assembler.take_tally();
+    assert_eq!((tally.below_level, tally.rate_limited, tally.read.stdout), (1, 4, 7));
+    assert_eq!(tally.severities, [0, 0, 0, 5, 1, 0, 1, 0]);
+}
+
+#[test]
+fn parts_are_marked_and_end_at_characters() {
+    let settings = Settings { max_line_bytes: 5, ..Settings::default() };
+    let container = Arc::new(Container { settings: Arc::new(settings), ..Container::default() });
+    let mut batch = Batch::default();
+    let mut assembler = Assembler::start(ALL);
+    let piece = Piece { stream: OUT, time: 1, text: "ab\u{e9}\u{e9}\u{e9}d\n".as_bytes(), offset: 0 };
+    assembler.push(piece, &container, &mut batch);
+    let parts: Vec<_> = batch
+        .lines()
+        .map(|line| (String::from_utf8(line.text.to_vec()).unwrap(), line.part.unwrap()))
+        .collect();
+    let part = |text: &str, number, last| (text.to_owned(), Part { number, last });
+    assert_eq!(parts, [part("ab\u{e9}", 1, false), part("\u{e9}\u{e9}d", 2, true)]);
+}
+
+proptest! {
+    /// Read on from any position, with events under way or not: the same events, none twice and none missing.
+    #[test]
+    fn joined_events_survive_a_restart_anywhere(
+        records in proptest::collection::vec((any::<bool>(), 0_i64..4, 0_usize..5), 1..40),
+        cut in 0_usize..40,
+    ) {
+        let texts = ["ERROR: x\n", "\tat y\n", "plain\n", "Traceback (most recent call last):\n", "ValueError: z\n"];
+        let mut time = 0;
+        let log: Log = records.iter().map(|(out, step, text)| {
+            time += step;
+            (if *out { OUT } else { ERR }, time, texts[*text].to_owned())
+        }).collect();
+        let cut = cut.min(log.len());
+        let container = joining(Rule::traces());
+        let mut all = Assembler::start(ALL);
+        let mut whole = feed(&mut all, &log, 0, &container);
+        let mut batch = Batch::default();
+        all.flush(&container, &mut batch);
+        whole.extend(got(&batch));
+        let mut first = Assembler::start(ALL);
+        let mut parts = feed(&mut first, &log[..cut].to_vec(), 0, &container);
+        let position = first.position(None, cut as u64 * 100).unwrap();
+        let mut second = Assembler::resume_in_file(ALL, &position);
+        parts.extend(feed(&mut second, &log, position.offset(), &container));
+        let mut batch = Batch::default();
+        second.flush(&container, &mut batch);
+        parts.extend(got(&batch));
+        let (mut whole, mut parts) = (whole, parts);
+        whole.sort_by_key(|(stream, time, ordinal, _)| (stream.name(), *time, *ordinal));
+        parts.sort_by_key(|(stream, time, ordinal, _)| (stream.name(), *time, *ordinal));
+        prop_assert_eq!(whole, parts);
     }
 }

@@ -4,13 +4,18 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirEntryExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
+use super::packed::Packed;
 use crate::position::{FileIdentity, Fingerprint};
+
+/// What the names of packed files end in.
+const PACKED: &str = "gz";
 
 /// A rotation renames file after file; a list made meanwhile is made again.
 const ATTEMPTS: usize = 5;
@@ -22,34 +27,60 @@ const MOST_FILES: usize = 64;
 /// One open file.
 #[derive(Debug)]
 pub(super) struct LogFile {
-    file: File,
+    content: Content,
     inode: u64,
 }
 
+#[derive(Debug)]
+enum Content {
+    Plain(File),
+    /// Behind a lock because reading moves it; nobody else ever holds that.
+    Packed(Box<Mutex<Packed>>),
+}
+
 impl LogFile {
-    fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let inode = file.metadata()?.ino();
-        Ok(Self { file, inode })
+        let packed = path.extension().is_some_and(|extension| extension == PACKED);
+        let content = if packed {
+            Content::Packed(Box::new(Mutex::new(Packed::new(file)?)))
+        } else {
+            Content::Plain(file)
+        };
+        Ok(Self { content, inode })
     }
 
     /// Reads what lies at `offset`, up to the length of the buffer; 0 at the end.
     pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let file = match &self.content {
+            Content::Plain(file) => file,
+            Content::Packed(packed) => {
+                return packed.lock().unwrap_or_else(PoisonError::into_inner).read_at(buffer, offset);
+            }
+        };
         loop {
-            match self.file.read_at(buffer, offset) {
+            match file.read_at(buffer, offset) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
             }
         }
     }
 
-    /// How long it is now.
+    /// How long it is on disk now.
     pub(super) fn size(&self) -> u64 {
-        self.file.metadata().map_or(0, |status| status.len())
+        self.status().map_or(0, |status| status.len())
     }
 
     fn is_deleted(&self) -> bool {
-        self.file.metadata().is_ok_and(|status| status.nlink() == 0)
+        self.status().is_ok_and(|status| status.nlink() == 0)
+    }
+
+    fn status(&self) -> io::Result<Metadata> {
+        match &self.content {
+            Content::Plain(file) => file.metadata(),
+            Content::Packed(packed) => packed.lock().unwrap_or_else(PoisonError::into_inner).file.metadata(),
+        }
     }
 
     /// The inode's number.
@@ -59,13 +90,36 @@ impl LogFile {
 
     /// When its name changed last or was taken away, in nanoseconds of Unix time.
     fn changed(&self) -> Option<i128> {
-        let status = self.file.metadata().ok()?;
+        let Content::Plain(file) = &self.content else { return None };
+        let status = file.metadata().ok()?;
         Some(i128::from(status.ctime()) * 1_000_000_000 + i128::from(status.ctime_nsec()))
     }
 
-    /// Whether this is the file that a position speaks of.
+    /// Whether this is the file that a position speaks of. Packing makes another file of the same content.
     pub(super) fn is(&self, identity: &FileIdentity) -> bool {
-        self.inode == identity.inode && self.begins_with(&identity.first)
+        (self.inode == identity.inode || self.is_packed()) && self.begins_with(&identity.first)
+    }
+
+    /// Whether this is a file that is open already, packed meanwhile or not.
+    fn is_same(&self, known: &Self) -> bool {
+        if self.inode == known.inode {
+            return true;
+        }
+        let mut beginning = [0; Fingerprint::LONGEST];
+        let length = if self.is_packed() { known.read_at(&mut beginning, 0).unwrap_or(0) } else { 0 };
+        length > 0 && self.begins_with(&Fingerprint::of(beginning.get(..length).unwrap_or_default()))
+    }
+
+    fn is_packed(&self) -> bool {
+        matches!(self.content, Content::Packed(_))
+    }
+
+    /// Whether it turned out to end before its end.
+    pub(super) fn is_broken(&self) -> bool {
+        match &self.content {
+            Content::Plain(_) => false,
+            Content::Packed(packed) => packed.lock().unwrap_or_else(PoisonError::into_inner).broken,
+        }
     }
 
     /// Whether the file still begins as it did; it does not once it has been truncated and written anew.
@@ -109,6 +163,11 @@ impl Chain {
         self.files.front()
     }
 
+    /// All files, oldest first.
+    pub(super) fn files(&self) -> impl Iterator<Item = &LogFile> {
+        self.files.iter()
+    }
+
     /// Whether newer files wait behind the front.
     pub(super) fn has_next(&self) -> bool {
         self.files.len() > 1
@@ -149,15 +208,15 @@ impl Chain {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Seen::Absent),
             Err(error) => return Err(error),
         };
-        let Some(known) = self.files.back().map(LogFile::inode) else {
+        let Some(known) = self.files.back() else {
             self.files = open_all(&self.path)?.into();
             return Ok(Seen::Rotated);
         };
-        if newest.ino() == known || self.files.len() >= MOST_FILES {
+        if newest.ino() == known.inode || self.files.len() >= MOST_FILES {
             return Ok(Seen::Same(newest.size()));
         }
         let mut files = open_all(&self.path)?;
-        let found = files.iter().position(|file| file.inode == known);
+        let found = files.iter().position(|file| file.is_same(known));
         files.drain(..found.map_or(0, |index| index + 1));
         // A log with a single file has only its newest, which follows directly.
         let missed = found.is_none() && files.len() > 1 && !self.is_followed_by(&files);
@@ -190,7 +249,7 @@ fn open_all(path: &Path) -> io::Result<Vec<LogFile>> {
     Ok(files)
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq)]
 struct Name {
     /// 0 is the log itself, 1 the file before it and so on.
     age: u32,
@@ -208,14 +267,19 @@ fn list(path: &Path) -> io::Result<Vec<Name>> {
             names.push(Name { age, path: entry.path(), inode: entry.ino() });
         }
     }
-    names.sort_unstable_by(|a, b| b.cmp(a));
+    names.sort_unstable_by(|a, b| b.age.cmp(&a.age).then_with(|| a.path.cmp(&b.path)));
+    // While a file is being packed it has both names; the whole one comes first.
+    names.dedup_by(|packed, plain| packed.age == plain.age);
     Ok(names)
 }
 
 fn age_of(name: &OsStr, log: &OsStr) -> Option<u32> {
     match name.as_bytes().strip_prefix(log.as_bytes())? {
         [] => Some(0),
-        [b'.', digits @ ..] => std::str::from_utf8(digits).ok()?.parse().ok().filter(|age| *age > 0),
+        [b'.', rest @ ..] => {
+            let digits = rest.strip_suffix(b".gz").unwrap_or(rest);
+            std::str::from_utf8(digits).ok()?.parse().ok().filter(|age| *age > 0)
+        }
         _ => None,
     }
 }
@@ -224,6 +288,7 @@ fn age_of(name: &OsStr, log: &OsStr) -> Option<u32> {
 mod tests {
     use super::*;
     use agent_core::testing::FakeRoot;
+    use std::io::Write as _;
 
     fn content(chain: &Chain) -> Vec<String> {
         let text = |file: &LogFile| {
@@ -255,7 +320,7 @@ mod tests {
         for (name, content) in [("a.log", "newest"), ("a.log.1", "1"), ("a.log.2", "2"), ("a.log.10", "10")] {
             root.file(name, content);
         }
-        for other in ["a.log.1.gz", "a.log.x", "b.log", "a.log.0"] {
+        for other in ["a.log.1.gz.tmp", "a.log.x", "b.log", "a.log.0"] {
             root.file(other, "other");
         }
         let chain = Chain::open(&root.path().join("a.log")).unwrap();
@@ -301,6 +366,46 @@ mod tests {
         }
         assert_eq!(chain.refresh().unwrap(), Seen::Missed);
         assert_eq!(content(&chain), ["one", "two", "three", "four", "six", "seven"]);
+    }
+
+    fn pack(path: &Path) {
+        let packed = File::create(format!("{}.gz", path.display())).unwrap();
+        let mut packed = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
+        packed.write_all(&fs::read(path).unwrap()).unwrap();
+        packed.finish().unwrap();
+    }
+
+    #[test]
+    fn packed_files_are_read_in_their_place() {
+        let root = FakeRoot::new();
+        let log = root.file("a.log", "one");
+        let mut chain = Chain::open(&log).unwrap();
+        rotate(&log, 3);
+        root.file("a.log", "two");
+        pack(&log.with_extension("log.1"));
+        assert_eq!(content(&Chain::open(&log).unwrap()), ["one", "two"], "both names are one file");
+        fs::remove_file(log.with_extension("log.1")).unwrap();
+        assert_eq!(chain.refresh().unwrap(), Seen::Rotated);
+        assert_eq!(content(&chain), ["one", "two"], "the packed file is the one that is open");
+        let reopened = Chain::open(&log).unwrap();
+        assert_eq!(content(&reopened), ["one", "two"]);
+        let identity = FileIdentity { inode: 1, first: Fingerprint::of(b"on") };
+        assert!(Chain::open(&log).unwrap().advance_to(&identity), "another file, the same content");
+        let front = reopened.front().unwrap();
+        let mut buffer = [0; 2];
+        assert_eq!((front.read_at(&mut buffer, 1).unwrap(), &buffer), (2, b"ne"));
+        assert_eq!((front.read_at(&mut buffer, 0).unwrap(), &buffer), (2, b"on"), "back again");
+        assert!(!front.is_broken());
+        root.file("a.log.1.gz", &fs::read(log.with_extension("log.1.gz")).unwrap()[..12]);
+        let broken = Chain::open(&log).unwrap();
+        let mut buffer = [0; 100];
+        let length = broken.front().unwrap().read_at(&mut buffer, 0).unwrap();
+        assert_eq!(
+            broken.front().unwrap().read_at(&mut buffer, length as u64).unwrap(),
+            0,
+            "no error for ever"
+        );
+        assert!(broken.front().unwrap().is_broken());
     }
 
     #[test]

@@ -6,7 +6,12 @@ use super::*;
 use crate::record::{Mark, PerStream};
 use agent_core::testing::FakeRoot;
 
-const ALL: Wanted = Wanted { streams: PerStream { stdout: true, stderr: true }, not_before: i64::MIN };
+const ALL: Wanted = Wanted {
+    streams: PerStream { stdout: true, stderr: true },
+    not_before: i64::MIN,
+    last: None,
+    multiline: None,
+};
 const LIMIT: usize = 1024 * 1024;
 
 /// A log as the engine keeps it.
@@ -313,4 +318,24 @@ fn the_greatest_record_fits() {
     let lines = engine.open(None).read();
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0].len(), 16 * 1024 + 3);
+}
+
+#[test]
+fn only_the_last_lines_are_read_where_that_is_wanted() {
+    for (last, expected) in [(0, vec![]), (2, numbered(9, 10)), (7, numbered(4, 10)), (100, numbered(1, 10))]
+    {
+        let mut engine = Engine::new(3);
+        engine.print_many(5);
+        engine.rotate();
+        engine.print_many(3);
+        engine.rotate();
+        engine.print_many(2);
+        let wanted = Wanted { last: Some(last), ..ALL };
+        let mut file = JsonFile::open(&engine.path(), wanted, None).unwrap();
+        let mut batch = Batch::default();
+        file.poll(&Arc::default(), &mut Buffers::default(), &mut batch, usize::MAX).unwrap();
+        let got: Vec<_> = batch.lines().map(|line| String::from_utf8(line.text.to_vec()).unwrap()).collect();
+        assert_eq!(got, expected, "{last}");
+        assert_eq!(file.take_tallies().lines.too_old, 10_u64.saturating_sub(last));
+    }
 }

@@ -177,6 +177,30 @@ fn the_data_streams_event_has_ecs_fields_and_the_books() {
 }
 
 #[test]
+fn the_data_streams_event_knows_messages_from_the_network() {
+    let sender = Sender {
+        peer: "192.0.2.7".to_owned(),
+        message_id: Some("ID1".to_owned()),
+        process: Some("worker".to_owned()),
+        structured_data: None,
+    };
+    let container = Container { hostname: "db-7".to_owned(), sender: Some(sender), ..registry() };
+    let mode = Mode::DataStream { namespace: "default".to_owned() };
+    let (_, event) = written_as(mode, container, Some("node-1"), Stream::Stdout, b"caf\xe9");
+    for (field, expected) in [
+        ("/host/name", json!("db-7")),
+        ("/logsource", json!("db-7")),
+        ("/pid", json!("worker")),
+        ("/source/address", json!("192.0.2.7")),
+        ("/syslog/msgid", json!("ID1")),
+        ("/message_base64", json!("Y2Fm6Q==")),
+    ] {
+        assert_eq!(event.pointer(field), Some(&expected), "{field}");
+    }
+    assert_eq!((event.get("container"), event.get("docker")), (None, None));
+}
+
+#[test]
 fn another_id_follows_from_the_text() {
     let id = |text: &[u8], attempt| {
         let mut batch = Batch::default();
@@ -189,4 +213,30 @@ fn another_id_follows_from_the_text() {
     assert_eq!(id(b"a", 1), id(b"a", 1));
     let all = [id(b"a", 0), id(b"a", 1), id(b"b", 1), id(b"a", 2)];
     assert_eq!(all.iter().collect::<std::collections::HashSet<_>>().len(), 4, "{all:?}");
+}
+
+#[test]
+fn any_bytes_can_be_had_back() {
+    for text in [&b"caf\xe9 \xff\x00"[..], b"\x1b[31mred\x1b[0m \x00 nul", "na\u{ef}ve".as_bytes()] {
+        let (_, event) = written(registry(), None, Stream::Stdout, text);
+        let bytes = match event.get("message_base64") {
+            Some(encoded) => STANDARD.decode(encoded.as_str().unwrap()).unwrap(),
+            None => event["message"].as_str().unwrap().as_bytes().to_vec(),
+        };
+        assert_eq!(bytes, text);
+    }
+}
+
+#[test]
+fn json_lines_give_fields_where_the_container_asks_for_it() {
+    let settings = crate::meaning::settings::Settings { json: true, ..Default::default() };
+    let asking = Container { settings: Arc::new(settings), ..registry() };
+    let text = br#"{"level":"error","user":{"id":7},"user2":1,"user2":2}"#;
+    let (_, event) = written(asking.clone(), None, Stream::Stdout, text);
+    assert_eq!(event["json"], json!({"level": "error", "user": {"id": 7}, "user2": 2}));
+    assert_eq!(event["severity"], 3);
+    for text in [&b"[1]"[..], b"{half", b"plain"] {
+        assert_eq!(written(asking.clone(), None, Stream::Stdout, text).1.get("json"), None);
+    }
+    assert_eq!(written(registry(), None, Stream::Stdout, text).1.get("json"), None, "not asked for");
 }

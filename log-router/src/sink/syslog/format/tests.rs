@@ -16,12 +16,16 @@ fn header(format: Format, node_name: Option<&str>) -> Header {
     let identity = Identity { node_name: node_name.map(str::to_owned), node_id: None };
     Header {
         format,
-        hostname: None,
         identity: SharedIdentity::new(identity),
+        parts: Parts::default(),
         append_tag: String::new(),
-        structured_data: "-".to_owned(),
         time_digits: format.time_digits(),
+        compat: false,
     }
+}
+
+fn made_of(text: &str) -> Template {
+    Template::parse("", text).unwrap()
 }
 
 fn container() -> Container {
@@ -73,7 +77,7 @@ fn rfc5424_frames() {
         text_frame(&header, container(), "text"),
         "<14>1 2016-10-19T23:14:19.000000Z node_1 registry.1.abszmuwq8k3d7comu5041z2mc 4833 - - text"
     );
-    header.structured_data = "[x@1 k=\"v\"]".to_owned();
+    header.parts.structured_data = Some(made_of("x@1 k=\"v\""));
     header.append_tag = ".prod".to_owned();
     assert_eq!(
         text_frame(&header, Container { pid: 0, ..container() }, "text"),
@@ -85,7 +89,7 @@ fn rfc5424_frames() {
 fn the_host_is_the_users_word_then_the_node_then_the_containers_own() {
     let mut header = header(Format::Rfc3164, Some("node1"));
     assert!(text_frame(&header, container(), "x").contains("Z node1 registry"));
-    header.hostname = Some("given".to_owned());
+    header.parts.hostname = Some(made_of("given"));
     assert!(text_frame(&header, container(), "x").contains("Z given registry"));
 }
 
@@ -116,6 +120,65 @@ fn syslog_loose_reads_what_we_write() {
         syslog_loose::parse_message_with_year_exact(&text, |_| 2016, syslog_loose::Variant::RFC5424).unwrap();
     assert_eq!(message.appname, Some("registry.1.abszmuwq8k3d7comu5041z2mc"));
     assert_eq!(message.msg, "text");
+}
+
+/// A frame as `--compat` makes it, read at [`TIME`].
+fn compat_frame(format: Format, parts: Parts, container: Container, stream: Stream, text: &[u8]) -> String {
+    let header = Header { compat: true, time_digits: 0, parts, ..header(format, Some("node1")) };
+    let container = Arc::new(container);
+    let mut batch = Batch::default();
+    batch.push(&container, stream, TIME + 5, 0, text);
+    let view = View::of(&batch.get(0).unwrap(), "node1", 0);
+    let mut out = Vec::new();
+    header.write_at(&view, || Priority::STDOUT, &header.prepare(&container), &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+/// logspout's documented frames, but for the newline that both transports put behind them.
+#[test]
+fn compat_frames_are_logspouts() {
+    let frame = |format, stream, text: &str| {
+        compat_frame(format, Parts::default(), container(), stream, text.as_bytes())
+    };
+    // %.32s and %.48s.
+    assert_eq!(
+        frame(Format::Rfc3164, Stream::Stdout, "ERROR: text "),
+        "<14>2016-10-19T23:14:19Z c51c177bd308 registry.1.abszmuwq8k3d7comu5041[4833]: ERROR: text "
+    );
+    assert_eq!(
+        frame(Format::Rfc5424, Stream::Stderr, "<13>1 x"),
+        "<11>1 2016-10-19T23:14:19Z c51c177bd308 registry.1.abszmuwq8k3d7comu5041z2mc 4833 - - <13>1 x"
+    );
+    let odd = Container { name: "é".repeat(60), hostname: "my_host".to_owned(), pid: 0, ..container() };
+    assert_eq!(
+        compat_frame(Format::Rfc3164, Parts::default(), odd.clone(), Stream::Stdout, b""),
+        format!("<14>2016-10-19T23:14:19Z my_host {}[0]: ", "é".repeat(32))
+    );
+    let parts = Parts { structured_data: Some(made_of("x@1 k=\"v\"")), ..Parts::default() };
+    assert_eq!(
+        compat_frame(Format::Rfc5424, parts, odd, Stream::Stdout, b"t"),
+        format!("<14>1 2016-10-19T23:14:19Z my_host {} 0 - [x@1 k=\"v\"] t", "é".repeat(48))
+    );
+}
+
+#[test]
+fn the_users_templates_go_before_our_own_forms() {
+    let mut header = header(Format::Rfc3164, Some("node1"));
+    header.parts = Parts {
+        priority: Some(made_of("30")),
+        timestamp: Some(made_of("{{.Time.Format \"Jan _2 15:04:05\"}}")),
+        hostname: Some(made_of("{{.Container.Config.Hostname}}")),
+        tag: Some(made_of("{{index (.ContainerNameSplitN \".\" 2) 0}}")),
+        pid: Some(made_of("{{.Source}}")),
+        structured_data: None,
+        data: Some(made_of("[{{.Data}}]")),
+    };
+    assert_eq!(
+        text_frame(&header, container(), "ERROR: x"),
+        "<30>Oct 19 23:14:19 c51c177bd308 registry[stdout]: [ERROR: x]"
+    );
+    header.parts = Parts { priority: Some(made_of("{{.Priority}}")), ..Parts::default() };
+    assert!(text_frame(&header, container(), "<11>Oct 19 23:11:47 h p: x").starts_with("<14>"));
 }
 
 proptest! {

@@ -11,17 +11,17 @@ use super::*;
 use crate::container::Container;
 use crate::metrics::Metrics;
 use crate::record::Stream;
-use crate::sink::syslog::format::Format;
+use crate::sink::syslog::format::{Format, Header, Parts};
 
-fn header() -> Header {
-    Header {
+fn header() -> Frames {
+    Frames::Syslog(Header {
         format: Format::Rfc3164,
-        hostname: None,
         identity: SharedIdentity::new(Identity::default()),
+        parts: Parts::default(),
         append_tag: String::new(),
-        structured_data: "-".to_owned(),
         time_digits: 9,
-    }
+        compat: false,
+    })
 }
 
 fn batch(numbers: std::ops::Range<u32>) -> Batch {

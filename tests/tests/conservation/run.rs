@@ -1,0 +1,303 @@
+//! One row: a container that writes, a router, a sink, a fault, and what became of the lines.
+
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use e2e::agent::{Agent, binary};
+use e2e::engine::Engine;
+use e2e::recorder::{Counts, Recorder, number};
+use e2e::rsyslog::Rsyslog;
+use e2e::wait::{ensure, until};
+
+use super::table::{Case, Fault, Framing};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+/// No new line for so long: what is missing does not come any more.
+const QUIET: Duration = Duration::from_secs(5);
+/// A line has about this many bytes.
+const PADDING: &str = "the quick brown fox jumps over the lazy dog and back again, over and over";
+/// The resend window, and the batch that a killed router was about to send.
+const REPEATED_BYTES: usize = 2 * 1024 * 1024;
+
+/// Prints numbered lines in bursts. A container that is started again goes on a burst before where it was.
+pub(crate) fn writer(engine: &Engine, name: &str, options: &[&str], (lines, burst): (usize, usize)) {
+    let script = format!(
+        "n=$(cat /n 2>/dev/null || echo 0); [ $n -ge {burst} ] && n=$((n - {burst})); \
+         while [ $n -lt {lines} ]; do seq $((n + 1)) $((n + {burst})) | sed 's/.*/line & {PADDING}/'; \
+         n=$((n + {burst})); echo $n >/n; sleep 0.2; done; echo >/done; sleep 600"
+    );
+    let logging = options.iter().flat_map(|option| ["--log-opt", option]);
+    let options: Vec<_> = ["--name", name, "--network", "none"].into_iter().chain(logging).collect();
+    engine.busybox(&options, &["sh", "-c", &script]);
+}
+
+/// Waits until all lines are printed.
+pub(crate) fn wait_for_writer(engine: &Engine, name: &str) {
+    until(PATIENCE, "the writer's end", || {
+        engine.try_docker(&["exec", name, "/bin/busybox", "test", "-e", "/done"]).map(drop)
+    });
+}
+
+/// A real rsyslog where the sink is killed, else one that does what no real one can be told to.
+enum Sink {
+    Rsyslog(Rsyslog),
+    Recorder(Recorder),
+}
+
+impl Sink {
+    fn counts(&self) -> Counts {
+        match self {
+            Self::Recorder(recorder) => recorder.counts(),
+            Self::Rsyslog(rsyslog) => {
+                let mut counts = Counts::new();
+                let text = rsyslog.text();
+                // The objects follow each other without a separator.
+                for number in text.split("\"message\":").filter_map(|object| number(object.as_bytes())) {
+                    *counts.entry(number).or_default() += 1;
+                }
+                counts
+            }
+        }
+    }
+}
+
+/// A row under way.
+pub(crate) struct Running {
+    case: Case,
+    name: String,
+    sink: Sink,
+    router: Option<Agent>,
+    arguments: Vec<String>,
+    program: PathBuf,
+    hosts: PathBuf,
+    /// Gaps that routers reported which are gone.
+    gaps_before: u64,
+}
+
+impl Running {
+    pub(crate) fn begin(engine: &Engine, case: Case, name: &str) -> Self {
+        let folder = engine.data().with_file_name(format!("router-{name}"));
+        fs::create_dir(&folder).expect("a folder");
+        let hosts = folder.join("hosts");
+        fs::write(&hosts, "127.0.0.1 localhost sink.test\n").expect("a file");
+        let (sink, address) = if case.fault == Fault::SinkKilled {
+            let rsyslog = Rsyslog::start();
+            let address = rsyslog.address();
+            (Sink::Rsyslog(rsyslog), address)
+        } else {
+            let recorder = Recorder::start("127.0.0.1");
+            let address = format!("sink.test:{}", recorder.address().port());
+            (Sink::Recorder(recorder), address)
+        };
+        let scheme = if case.framing == Framing::Raw && case.fault != Fault::SinkKilled {
+            "raw+tcp"
+        } else {
+            "syslog+tcp"
+        };
+        let arguments = vec![
+            format!("--docker={}", engine.host()),
+            format!("--state.path={}", folder.join("state").display()),
+            format!("{scheme}://{address}?filter.name={name}"),
+        ];
+        let program = with_own_hosts(&folder, &hosts);
+        let mut running = Self {
+            case,
+            name: name.to_owned(),
+            sink,
+            router: None,
+            arguments,
+            program,
+            hosts,
+            gaps_before: 0,
+        };
+        running.start_router();
+        writer(engine, name, case.rotation.options(), case.rotation.lines());
+        running
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn start_router(&mut self) {
+        let framing = if self.case.framing == Framing::Octets { "octet-counted" } else { "traditional" };
+        let environment = [("SYSLOG_FORMAT", "rfc3164"), ("SYSLOG_TCP_FRAMING", framing)];
+        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
+        self.router = Some(Agent::start_program(&self.program, "/-/healthy", &arguments, &environment));
+    }
+
+    fn gaps(&self) -> u64 {
+        let metrics = self.router.as_ref().map(Agent::metrics).unwrap_or_default();
+        let gaps = metrics.lines().filter(|line| line.starts_with("log_router_gaps_total{"));
+        gaps.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
+    fn wait_for(&self, count: usize) {
+        until(PATIENCE, &format!("{:?}: {count} lines", self.case), || {
+            let there = self.sink.counts().len();
+            ensure(there >= count, format!("{there} are there"))
+        });
+    }
+
+    pub(crate) fn wait_for_first_lines(&self) {
+        self.wait_for(self.case.rotation.lines().1 / 2);
+    }
+
+    /// Lets it happen, and waits for the end.
+    pub(crate) fn through(mut self, engine: &Engine) -> Outcome {
+        self.wait_for_first_lines();
+        let name = self.name.clone();
+        let (lines, burst) = self.case.rotation.lines();
+        match (self.case.fault, &mut self.sink) {
+            (Fault::SinkSlow, Sink::Recorder(recorder)) => {
+                recorder.slow(true);
+                wait_for_writer(engine, &name);
+                recorder.slow(false);
+            }
+            (Fault::SinkReset, Sink::Recorder(_)) => {
+                for part in 1..4 {
+                    self.wait_for((lines * part / 5).max(burst));
+                    if let Sink::Recorder(recorder) = &self.sink {
+                        recorder.reset();
+                    }
+                }
+            }
+            (Fault::SinkAway, Sink::Recorder(recorder)) => {
+                recorder.leave();
+                wait_for_writer(engine, &name);
+                recorder.come_back("127.0.0.1");
+            }
+            (Fault::SinkMoved, Sink::Recorder(recorder)) => {
+                recorder.leave();
+                // In place: a mount of a file stays with the file.
+                fs::write(&self.hosts, "127.0.0.1 localhost\n127.0.0.2 sink.test\n").expect("a file");
+                recorder.come_back("127.0.0.2");
+            }
+            (Fault::SinkKilled, Sink::Rsyslog(rsyslog)) => {
+                rsyslog.kill();
+                rsyslog.resume();
+            }
+            (Fault::RouterKilled, _) => {
+                self.gaps_before += self.gaps();
+                self.router.take().expect("a router").kill();
+                self.start_router();
+            }
+            (Fault::RouterStopped, _) => {
+                self.gaps_before += self.gaps();
+                let status = self.router.take().expect("a router").terminate();
+                assert_eq!(status, Some(0), "after SIGTERM");
+                self.start_router();
+            }
+            (Fault::ContainerRemoved, _) => {
+                wait_for_writer(engine, &name);
+                engine.docker(&["rm", "-f", &name]);
+            }
+            _ => {}
+        }
+        self.finish(engine)
+    }
+
+    /// Waits until everything is there, or nothing comes any more.
+    pub(crate) fn finish(self, engine: &Engine) -> Outcome {
+        if self.case.fault != Fault::ContainerRemoved {
+            wait_for_writer(engine, &self.name);
+        }
+        let (lines, _) = self.case.rotation.lines();
+        let (mut counts, mut last_change, end) = (Counts::new(), Instant::now(), Instant::now() + PATIENCE);
+        loop {
+            let now = self.sink.counts();
+            if now.len() != counts.len() {
+                last_change = Instant::now();
+            }
+            counts = now;
+            let quiet = if self.case.rotation.may_gap() { QUIET } else { QUIET * 4 };
+            if counts.len() >= lines || last_change.elapsed() > quiet || Instant::now() > end {
+                break;
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+        let gaps = self.gaps_before + self.gaps();
+        // Not needed any more, and others want the processor.
+        drop(engine.try_docker(&["rm", "-f", &self.name]));
+        self.judge(&counts, gaps)
+    }
+
+    fn judge(&self, counts: &Counts, gaps: u64) -> Outcome {
+        let (lines, _) = self.case.rotation.lines();
+        let missing = (1..=lines).filter(|number| !counts.contains_key(number)).count();
+        let repeated = counts.values().sum::<usize>() - counts.len();
+        let mut problems = Vec::new();
+        if missing > 0 && !self.case.rotation.may_gap() {
+            problems.push("lines are missing".to_owned());
+        }
+        if missing > 0 && gaps == 0 {
+            problems.push("lines are missing outside of reported gaps".to_owned());
+        }
+        let breaks = match self.case.fault {
+            Fault::None | Fault::SinkSlow | Fault::RouterStopped | Fault::ContainerRemoved => 0,
+            Fault::SinkReset => 3,
+            // The writer itself prints a burst again.
+            Fault::EngineRestarted => 2,
+            _ => 1,
+        };
+        if repeated > breaks * REPEATED_BYTES / PADDING.len() {
+            problems.push("more lines came twice than a window of bytes holds".to_owned());
+        }
+        if counts.keys().any(|number| !(1..=lines).contains(number)) {
+            problems.push("lines came that nobody wrote".to_owned());
+        }
+        if !problems.is_empty() {
+            problems.push(self.router.as_ref().map(Agent::log).unwrap_or_default());
+        }
+        Outcome { case: self.case, lines, missing, repeated, gaps, problems }
+    }
+}
+
+/// A program that runs the router with its own `/etc/hosts`.
+fn with_own_hosts(folder: &std::path::Path, hosts: &std::path::Path) -> PathBuf {
+    let program = folder.join("log-router");
+    let router = binary("log-router").canonicalize().expect("the router");
+    let script = format!(
+        "#!/bin/sh\nexec unshare -m --propagation private sh -c 'mount --bind {} /etc/hosts && exec \"$0\" \"$@\"' {} \"$@\"\n",
+        hosts.display(),
+        router.display()
+    );
+    fs::write(&program, script).expect("a script");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its mode");
+    program
+}
+
+/// What became of the lines of a row.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) case: Case,
+    lines: usize,
+    missing: usize,
+    repeated: usize,
+    gaps: u64,
+    pub(crate) problems: Vec<String>,
+}
+
+impl Outcome {
+    pub(crate) const HEADER: &str =
+        "fault             rotation     framing    written  missing  twice  gaps reported";
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Case { fault, rotation, framing } = self.case;
+        let Self { lines, missing, repeated, gaps, .. } = self;
+        let verdict = if self.problems.is_empty() { "ok" } else { "BROKEN" };
+        write!(
+            f,
+            "{:17} {:12} {:8} {lines:>9} {missing:>8} {repeated:>6} {gaps:>6}  {verdict}",
+            format!("{fault:?}"),
+            format!("{rotation:?}"),
+            format!("{framing:?}")
+        )
+    }
+}
