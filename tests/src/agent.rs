@@ -2,15 +2,15 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tempfile::TempDir;
 
 use crate::http;
-use crate::wait::{ensure, until};
+use crate::wait::{LIMIT, ensure, until};
 
 /// A running agent; killed when dropped.
 #[derive(Debug)]
@@ -29,10 +29,25 @@ pub fn binary(name: &str) -> PathBuf {
     path
 }
 
-/// A TCP port nobody listens on.
+/// A port nobody listens on, neither with TCP nor UDP. It stays free until it is used: it is below those that the kernel
+/// gives to outgoing connections (32768 to 60999 by default), and no other call of this process returns it.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
+    const FIRST: u16 = 12_000;
+    const COUNT: u16 = 18_000;
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    // Elsewhere for each process, should two run at once.
+    let start = u16::try_from(std::process::id() * 97 % u32::from(COUNT)).expect("small");
+    let free = |port: &u16| {
+        TcpListener::bind(("127.0.0.1", *port)).is_ok() && UdpSocket::bind(("127.0.0.1", *port)).is_ok()
+    };
+    let mut ports = std::iter::repeat_with(|| {
+        FIRST
+            + u16::try_from(
+                (u32::from(start) + u32::from(TAKEN.fetch_add(1, Ordering::SeqCst))) % u32::from(COUNT),
+            )
+            .expect("small")
+    });
+    ports.by_ref().take(usize::from(COUNT)).find(free).expect("a free port")
 }
 
 impl Agent {
@@ -58,7 +73,7 @@ impl Agent {
     ) -> Self {
         let mut agent = Self::spawn(program, arguments, environment);
         let name = agent.name.clone();
-        until(Duration::from_secs(10), &name, || {
+        until(LIMIT, &name, || {
             if let Ok(Some(status)) = agent.child.try_wait() {
                 panic!("{name} ended with {status}: {}", agent.log());
             }
@@ -84,7 +99,7 @@ impl Agent {
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .envs(environment.iter().copied())
             .stderr(log);
-        let child = until(Duration::from_secs(10), &name, || match command.spawn() {
+        let child = until(LIMIT, &name, || match command.spawn() {
             // A program that was just written is open for a moment in whatever another thread starts meanwhile.
             Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => Err(error.to_string()),
             Err(error) => panic!("{name} cannot be started: {error}"),
@@ -118,10 +133,11 @@ impl Agent {
         self.child.id()
     }
 
-    /// Ends it with SIGKILL, as a lost machine would.
-    pub fn kill(mut self) {
+    /// Ends it with SIGKILL, as a lost machine would; what it logged.
+    pub fn kill(mut self) -> String {
         self.child.kill().expect("the agent runs");
         self.child.wait().expect("the agent ends");
+        self.log()
     }
 
     /// Asks it to end and waits; the exit code.
@@ -133,15 +149,32 @@ impl Agent {
     /// Waits until it ends by itself; the exit code.
     pub fn wait_for_end(&mut self) -> Option<i32> {
         let name = self.name.clone();
-        until(Duration::from_secs(10), &name, || match self.child.try_wait() {
+        until(LIMIT, &name, || match self.child.try_wait() {
             Ok(Some(status)) => Ok(status.code()),
             other => Err(format!("{other:?}")),
         })
     }
 
-    /// Waits until its metrics hold a line that begins with `start`; the rest of the line.
+    /// Waits until a series has a value.
+    pub fn expect(&self, series: &str, value: &str) {
+        let wanted = format!("{series} {value}");
+        until(LIMIT, &self.name, || {
+            let metrics = http::body(&self.url("/metrics"))?;
+            ensure(metrics.lines().any(|line| line == wanted), format!("no {wanted} in {metrics}"))
+        });
+    }
+
+    /// Waits until it logged a text.
+    pub fn expect_log(&self, text: &str) {
+        until(LIMIT, &self.name, || {
+            let log = self.log();
+            ensure(log.contains(text), format!("no {text} in {log}"))
+        });
+    }
+
+    /// Waits until its metrics hold a line that begins with `start`; the rest of the line, as it is then.
     pub fn sample(&self, start: &str) -> String {
-        until(Duration::from_secs(20), &self.name, || {
+        until(LIMIT, &self.name, || {
             let metrics = http::body(&self.url("/metrics"))?;
             let line = metrics.lines().find_map(|line| line.strip_prefix(start).map(str::to_owned));
             ensure(line.is_some(), format!("no {start} in {metrics}"))?;

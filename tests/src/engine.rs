@@ -8,12 +8,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::command::{attempt, feed, run};
-use crate::wait::until;
+use crate::wait::{LIMIT, until};
 
 /// The root with another dockerd than this machine's, if `ENGINE_ROOT` names one (`tests/lab/node/node.sh build` makes it).
 fn newer_root() -> Option<PathBuf> {
@@ -114,7 +113,7 @@ impl Engine {
             .spawn()
             .unwrap_or_else(|error| panic!("nsenter and dockerd (`make test` installs them): {error}"));
         self.dockerd = Some(child);
-        until(Duration::from_secs(60), "the test engine", || {
+        until(LIMIT, "the test engine", || {
             attempt("docker", &["-H", &self.host(), "info"]).map(drop).map_err(|error| error + &self.log())
         });
     }
@@ -124,7 +123,7 @@ impl Engine {
         let Some(mut dockerd) = self.dockerd.take() else { return };
         // nsenter replaced itself by dockerd, so this is its process.
         drop(attempt("kill", &["-TERM", &dockerd.id().to_string()]));
-        until(Duration::from_secs(60), "the end of the test engine", || match dockerd.try_wait() {
+        until(LIMIT, "the end of the test engine", || match dockerd.try_wait() {
             Ok(Some(_)) => Ok(()),
             other => Err(format!("{other:?}")),
         });

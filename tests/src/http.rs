@@ -29,7 +29,7 @@ impl Answer {
 fn agent() -> Agent {
     Agent::config_builder()
         .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(20)))
+        .timeout_global(Some(Duration::from_secs(60)))
         .proxy(None)
         .build()
         .into()

@@ -2,14 +2,13 @@
 
 use std::fs::{self, File};
 use std::process::{Child, Command};
-use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::agent::free_port;
 use crate::http;
-use crate::wait::until;
+use crate::wait::{LIMIT, until};
 
 /// A running Prometheus; killed when dropped.
 #[derive(Debug)]
@@ -20,7 +19,7 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one that scrapes `jobs` (name, target) every second.
+    /// Starts one that scrapes `jobs` (name, target) every two seconds.
     pub fn start(jobs: &[(&str, &str)]) -> Self {
         let scrapes: Vec<_> = jobs
             .iter()
@@ -36,7 +35,7 @@ impl Prometheus {
         let listen = format!("127.0.0.1:{}", free_port());
         let scrapes = scrapes.replace("SELF", &listen);
         let config =
-            format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{scrapes}");
+            format!("global: {{scrape_interval: 2s, scrape_timeout: 2s}}\nscrape_configs:\n{scrapes}");
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("prometheus.yml"), config).expect("a configuration");
         let path = |name: &str| folder.path().join(name).display().to_string();
@@ -49,7 +48,7 @@ impl Prometheus {
             .spawn()
             .unwrap_or_else(|error| panic!("prometheus (`make test` installs it): {error}"));
         let prometheus = Self { url: format!("http://{listen}"), child, folder };
-        until(Duration::from_secs(30), "Prometheus", || http::body(&format!("{}/-/ready", prometheus.url)));
+        until(LIMIT, "Prometheus", || http::body(&format!("{}/-/ready", prometheus.url)));
         prometheus
     }
 
@@ -63,7 +62,7 @@ impl Prometheus {
 
     /// Waits until an expression returns `count` series, and gives them.
     pub fn expect(&self, expression: &str, count: usize) -> Vec<Value> {
-        until(Duration::from_secs(30), expression, || {
+        until(LIMIT, expression, || {
             let result = self.query(expression);
             if result.len() == count { Ok(result) } else { Err(format!("{result:?}; log: {}", self.log())) }
         })

@@ -31,7 +31,7 @@ pub struct Recorder {
 impl Recorder {
     /// Listens on a free port of an address.
     pub fn start(host: &str) -> Self {
-        let listener = TcpListener::bind((host, 0)).expect("a port");
+        let listener = TcpListener::bind((host, crate::agent::free_port())).expect("a port");
         let address = listener.local_addr().expect("an address");
         let mut recorder = Self { address, shared: Arc::default(), stop: None };
         recorder.serve(listener);
@@ -90,7 +90,7 @@ impl Recorder {
     /// Listens again on the same port, at this address.
     pub fn come_back(&mut self, host: &str) {
         let port = self.address.port();
-        let listener = crate::wait::until(Duration::from_secs(10), "the recorder's port", || {
+        let listener = crate::wait::until(crate::wait::LIMIT, "the recorder's port", || {
             TcpListener::bind((host, port)).map_err(|error| error.to_string())
         });
         self.address = listener.local_addr().expect("an address");

@@ -2,13 +2,12 @@
 
 use std::fs::{self, File};
 use std::process::{Child, Command};
-use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::agent::free_port;
-use crate::wait::{ensure, until};
+use crate::wait::{LIMIT, ensure, until};
 
 /// A running rsyslog; killed when dropped.
 #[derive(Debug)]
@@ -54,6 +53,8 @@ ruleset(name="out") {{ action(type="omfile" file="{out}" template="json" flushOn
 
     /// Starts it (again) and waits until it listens.
     pub fn resume(&mut self) {
+        // One that was killed leaves it, and by now the number may be another process's.
+        drop(fs::remove_file(self.path("pid")));
         let log = File::options().create(true).append(true).open(self.path("log")).expect("a log file");
         let child = Command::new("rsyslogd")
             .args(["-n", "-f", &self.path("rsyslog.conf"), "-i", &self.path("pid")])
@@ -62,7 +63,7 @@ ruleset(name="out") {{ action(type="omfile" file="{out}" template="json" flushOn
             .spawn()
             .unwrap_or_else(|error| panic!("rsyslogd (`make test` installs it): {error}"));
         self.child = Some(child);
-        until(Duration::from_secs(20), "rsyslog", || {
+        until(LIMIT, "rsyslog", || {
             std::net::TcpStream::connect(self.address()).map(drop).map_err(|error| {
                 format!("{error}: {}", fs::read_to_string(self.path("log")).unwrap_or_default())
             })
@@ -105,7 +106,7 @@ ruleset(name="out") {{ action(type="omfile" file="{out}" template="json" flushOn
 
     /// Waits until at least `count` events of `program` are there.
     pub fn expect(&self, program: &str, count: usize) -> Vec<Value> {
-        until(Duration::from_secs(60), "lines at rsyslog", || {
+        until(LIMIT, "lines at rsyslog", || {
             let events = self.received(program);
             ensure(events.len() >= count, format!("{} of {count}", events.len()))?;
             Ok(events)

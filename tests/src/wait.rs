@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 /// How often a condition is looked at.
 const STEP: Duration = Duration::from_millis(100);
 
+/// How long a condition may take. Only a failure takes as long: a slow or busy machine must never get here.
+pub const LIMIT: Duration = Duration::from_secs(180);
+
 /// Waits until `attempt` gives a value; its error says what is still missing.
 pub fn until<T>(limit: Duration, what: &str, mut attempt: impl FnMut() -> Result<T, String>) -> T {
     let end = Instant::now() + limit;

@@ -9,12 +9,11 @@ mod table;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
 
 use e2e::agent::Agent;
 use e2e::engine::Engine;
 use e2e::rsyslog::Rsyslog;
-use e2e::wait::{ensure, until};
+use e2e::wait::{LIMIT, ensure, until};
 
 use self::run::{Outcome, Running};
 use self::table::{Case, Fault};
@@ -96,9 +95,7 @@ fn an_engine_restart_is_told_and_the_next_run_is_read() {
     );
     rsyslog.expect("before", 3);
     engine.stop();
-    until(Duration::from_secs(30), "the router to notice", || {
-        ensure(router.log().contains("does not answer"), router.log())
-    });
+    until(LIMIT, "the router to notice", || ensure(router.log().contains("does not answer"), router.log()));
     engine.resume();
     engine.docker(&["start", "before"]);
     rsyslog.expect("before", 6);

@@ -1,11 +1,9 @@
 //! container-exporter against a real engine: what starts appears, what is gone is gone, restarts of the engine are
 //! survived.
 
-use std::time::Duration;
-
 use e2e::agent::Agent;
 use e2e::engine::Engine;
-use e2e::wait::{ensure, until};
+use e2e::wait::{LIMIT, ensure, until};
 
 fn exporter(engine: &Engine, source: &str) -> Agent {
     let docker = format!("--docker={}", engine.host());
@@ -39,7 +37,7 @@ fn containers_come_and_go_by_both_sources() {
         let id = engine.busybox(&options, &["sh", "-c", "while :; do :; done"]);
         let cpu = format!("container_cpu_usage_seconds_total{{id=\"/docker/{id}\"");
         let limit = format!("container_spec_memory_limit_bytes{{id=\"/docker/{id}\"");
-        until(Duration::from_secs(20), "the container's CPU", || {
+        until(LIMIT, "the container's CPU", || {
             let metrics = exporter.metrics();
             let line = metrics.lines().find(|line| line.starts_with(&cpu)).ok_or_else(|| metrics.clone())?;
             let value: f64 = line.rsplit(' ').next().and_then(|v| v.parse().ok()).unwrap_or_default();
@@ -61,7 +59,7 @@ fn containers_come_and_go_by_both_sources() {
             )
         });
         engine.docker(&["kill", &id]);
-        until(Duration::from_secs(10), "the end of its series", || {
+        until(LIMIT, "the end of its series", || {
             let left = resources(&exporter.metrics(), &name);
             ensure(left.is_empty(), left.join("\n"))
         });
@@ -74,13 +72,11 @@ fn an_engine_restart_is_survived() {
     let exporter = exporter(&engine, "auto");
     engine.busybox(&["--name", "one", "--network", "none"], &["sleep", "300"]);
     let has = |exporter: &Agent, name: &str| !resources(&exporter.metrics(), name).is_empty();
-    until(Duration::from_secs(20), "the container", || ensure(has(&exporter, "one"), exporter.log()));
+    until(LIMIT, "the container", || ensure(has(&exporter, "one"), exporter.log()));
     engine.stop();
-    until(Duration::from_secs(20), "the series to end", || {
-        ensure(!has(&exporter, "one"), exporter.metrics())
-    });
+    until(LIMIT, "the series to end", || ensure(!has(&exporter, "one"), exporter.metrics()));
     assert!(exporter.metrics().contains("\nmachine_memory_bytes"), "what does not need the engine stays");
     engine.resume();
     engine.busybox(&["--name", "two", "--network", "none"], &["sleep", "300"]);
-    until(Duration::from_secs(30), "the new container", || ensure(has(&exporter, "two"), exporter.log()));
+    until(LIMIT, "the new container", || ensure(has(&exporter, "two"), exporter.log()));
 }

@@ -1,11 +1,10 @@
 //! TLS and users on container-exporter's endpoint, with certificates of openssl and asked by curl.
 
 use std::fs;
-use std::time::Duration;
 
 use e2e::agent::Agent;
 use e2e::command::{attempt, run};
-use e2e::wait::until;
+use e2e::wait::{LIMIT, until};
 
 /// The bcrypt hash of `secret`, of least cost.
 const HASH: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
@@ -31,7 +30,7 @@ fn container_exporter_speaks_tls_and_asks_for_a_password() {
         let common = ["-sS", "--cacert", &certificate, "-o", "/dev/null", "-w", "%{http_code}"];
         attempt("curl", &[&common[..], user, &[&url]].concat())
     };
-    let wanted = until(Duration::from_secs(10), "an answer over TLS", || status(&[]));
+    let wanted = until(LIMIT, "an answer over TLS", || status(&[]));
     assert_eq!(wanted.trim(), "401");
     assert_eq!(status(&["-u", "admin:wrong"]).expect("an answer").trim(), "401");
     assert_eq!(status(&["-u", "admin:secret"]).expect("an answer").trim(), "200");
