@@ -1,15 +1,11 @@
 //! `container-exporter cluster` on a real manager: nodes, services, and targets that a real Prometheus takes.
 
-use std::time::Duration;
-
 use e2e::agent::Agent;
 use e2e::engine::{BUSYBOX, Engine};
 use e2e::http;
 use e2e::prometheus::Prometheus;
-use e2e::wait::{ensure, until};
+use e2e::wait::{LIMIT, ensure, until};
 use serde_json::Value;
-
-const LIMIT: Duration = Duration::from_secs(30);
 
 fn cluster(engine: &Engine) -> Agent {
     let docker = format!("--docker={}", engine.host());
@@ -63,9 +59,9 @@ fn the_swarm_as_a_manager_sees_it() {
     ] {
         wait_for(&agent, &line);
     }
-    let info = agent.sample(&format!("swarm_cluster_node_info{{{node},"));
-    assert!(info.starts_with("role=\"manager\",availability=\"active\",state=\"ready\","), "{info}");
-    assert_eq!(http::get(&agent.url("/-/ready")).expect("an answer").status, 200);
+    let ready = "role=\"manager\",availability=\"active\",state=\"ready\",";
+    agent.sample(&format!("swarm_cluster_node_info{{{node},{ready}"));
+    until(LIMIT, "readiness", || http::body(&agent.url("/-/ready")));
 
     targets(&engine, &agent, &name);
 
@@ -75,8 +71,7 @@ fn the_swarm_as_a_manager_sees_it() {
     wait_for(&agent, &format!("swarm_cluster_service_update_state{{{service},state=\"completed\"}} 1"));
     engine.docker(&["node", "update", "--availability", "drain", &id]);
     wait_for(&agent, &format!("swarm_cluster_service_running_tasks{{{service}}} 0"));
-    let info = agent.sample(&format!("swarm_cluster_node_info{{{node},"));
-    assert!(info.contains("availability=\"drain\""), "{info}");
+    agent.sample(&format!("swarm_cluster_node_info{{{node},role=\"manager\",availability=\"drain\","));
     engine.docker(&["service", "rm", "shop_web", "agents", "bad"]);
     until(LIMIT, "the end of their series", || {
         let metrics = agent.metrics();
@@ -100,8 +95,8 @@ fn targets(engine: &Engine, agent: &Agent, node: &str) {
     let web = of("shop_web");
     assert_eq!(web.len(), 2);
     assert_eq!(web[0]["labels"]["__metrics_path__"], "/m");
-    assert_eq!(agent.sample("swarm_cluster_sd_invalid_services "), "1");
-    assert!(agent.log().contains("service bad: the port `http`"), "{}", agent.log());
+    agent.expect("swarm_cluster_sd_invalid_services", "1");
+    agent.expect_log("service bad: the port `http`");
     let one = http::get(&agent.url("/sd?job=node")).expect("an answer").json();
     assert_eq!(one.as_array().map(Vec::len), Some(1));
     assert_eq!(http::get(&agent.url("/sd?name=x")).expect("an answer").status, 400);
@@ -122,9 +117,11 @@ fn an_engine_that_is_no_manager_is_told() {
     let engine = Engine::start("alone", 37);
     let agent = cluster(&engine);
     wait_for(&agent, "swarm_cluster_scrape_collector_success{collector=\"nodes\"} 0");
-    let ready = http::get(&agent.url("/-/ready")).expect("an answer");
-    assert_eq!(ready.status, 503);
-    assert!(ready.body.contains("not a swarm manager"), "{}", ready.body);
-    assert_ne!(agent.sample("swarm_cluster_request_errors_total{request=\"nodes\"} "), "0");
+    until(LIMIT, "the reason", || {
+        let ready = http::get(&agent.url("/-/ready"))?;
+        ensure(ready.status == 503 && ready.body.contains("not a swarm manager"), ready.body)?;
+        let errors = agent.sample("swarm_cluster_request_errors_total{request=\"nodes\"} ");
+        ensure(errors != "0", errors)
+    });
     assert_eq!(http::get(&agent.url("/sd")).expect("an answer").status, 503);
 }
