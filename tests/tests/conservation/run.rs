@@ -4,31 +4,35 @@ use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use e2e::agent::{Agent, binary};
 use e2e::engine::Engine;
 use e2e::recorder::{Counts, Recorder, number};
 use e2e::rsyslog::Rsyslog;
-use e2e::wait::{ensure, until};
+use e2e::wait::{LIMIT, ensure, until};
 
 use super::table::{Case, Fault, Framing};
 
-const PATIENCE: Duration = Duration::from_secs(120);
-/// No new line for so long: what is missing does not come any more.
-const QUIET: Duration = Duration::from_secs(5);
 /// A line has about this many bytes.
 const PADDING: &str = "the quick brown fox jumps over the lazy dog and back again, over and over";
 /// The resend window, and the batch that a killed router was about to send.
 const REPEATED_BYTES: usize = 2 * 1024 * 1024;
 
-/// Prints numbered lines in bursts. A container that is started again goes on a burst before where it was.
-pub(crate) fn writer(engine: &Engine, name: &str, options: &[&str], (lines, burst): (usize, usize)) {
+/// Prints numbered lines in bursts. A container that is started again goes on a burst before where it was. `first` is done
+/// before all; as long as there is a file `/hold`, no further burst begins and `/held` tells how many lines there are.
+pub(crate) fn writer(
+    engine: &Engine,
+    name: &str,
+    options: &[&str],
+    first: &str,
+    (lines, burst): (usize, usize),
+) {
     let script = format!(
-        "n=$(cat /n 2>/dev/null || echo 0); [ $n -ge {burst} ] && n=$((n - {burst})); \
+        "{first}; n=$(cat /n 2>/dev/null || echo 0); [ $n -ge {burst} ] && n=$((n - {burst})); \
          while [ $n -lt {lines} ]; do seq $((n + 1)) $((n + {burst})) | sed 's/.*/line & {PADDING}/'; \
-         n=$((n + {burst})); echo $n >/n; sleep 0.2; done; echo >/done; sleep 600"
+         n=$((n + {burst})); echo $n >/m; mv /m /n; sleep 0.2; \
+         while [ -e /hold ]; do cp /n /held; sleep 0.1; done; rm -f /held; done; echo >/done; sleep 600"
     );
     let logging = options.iter().flat_map(|option| ["--log-opt", option]);
     let options: Vec<_> = ["--name", name, "--network", "none"].into_iter().chain(logging).collect();
@@ -37,7 +41,7 @@ pub(crate) fn writer(engine: &Engine, name: &str, options: &[&str], (lines, burs
 
 /// Waits until all lines are printed.
 pub(crate) fn wait_for_writer(engine: &Engine, name: &str) {
-    until(PATIENCE, "the writer's end", || {
+    until(LIMIT, "the writer's end", || {
         engine.try_docker(&["exec", name, "/bin/busybox", "test", "-e", "/done"]).map(drop)
     });
 }
@@ -74,7 +78,9 @@ pub(crate) struct Running {
     arguments: Vec<String>,
     program: PathBuf,
     hosts: PathBuf,
-    /// Gaps that routers reported which are gone.
+    /// While this is there, the writer makes a pause.
+    hold: PathBuf,
+    /// Gaps that routers reported which are gone; one at least where their log has any.
     gaps_before: u64,
 }
 
@@ -112,10 +118,15 @@ impl Running {
             arguments,
             program,
             hosts,
+            hold: PathBuf::new(),
             gaps_before: 0,
         };
         running.start_router();
-        writer(engine, name, case.rotation.options(), case.rotation.lines());
+        // The router must have found the log before there is more of it than the engine keeps.
+        let first = "[ -e /n ] || touch /hold";
+        writer(engine, name, case.rotation.options(), first, case.rotation.lines());
+        let pid = engine.docker(&["inspect", "-f", "{{.State.Pid}}", name]);
+        running.hold = format!("/proc/{pid}/root/hold").into();
         running
     }
 
@@ -136,8 +147,29 @@ impl Running {
         gaps.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
+    /// A gap may have been found after the metrics were read.
+    fn note_gaps(&mut self, counted: u64, log: &str) {
+        let told = log.matches("lines of a log may be missing").count() as u64;
+        self.gaps_before += counted.max(told);
+    }
+
+    /// Lets the writer go on once a new router has got as far as the one before was left behind.
+    fn let_go(&self) {
+        let file = |name: &str| self.hold.with_file_name(name);
+        let held = until(LIMIT, "the writer's pause", || {
+            let name = if file("done").exists() { "n" } else { "held" };
+            let text = fs::read_to_string(file(name)).map_err(|error| error.to_string())?;
+            text.trim().parse::<usize>().map_err(|error| format!("{error}: {text}"))
+        });
+        until(LIMIT, "what was printed meanwhile", || {
+            let counts = self.sink.counts();
+            ensure(counts.contains_key(&held), format!("{held} is not among {}", counts.len()))
+        });
+        fs::remove_file(&self.hold).expect("the writer waits");
+    }
+
     fn wait_for(&self, count: usize) {
-        until(PATIENCE, &format!("{:?}: {count} lines", self.case), || {
+        until(LIMIT, &format!("{:?}: {count} lines", self.case), || {
             let there = self.sink.counts().len();
             ensure(there >= count, format!("{there} are there"))
         });
@@ -145,6 +177,7 @@ impl Running {
 
     pub(crate) fn wait_for_first_lines(&self) {
         self.wait_for(self.case.rotation.lines().1 / 2);
+        fs::remove_file(&self.hold).expect("the writer waits");
     }
 
     /// Lets it happen, and waits for the end.
@@ -182,15 +215,21 @@ impl Running {
                 rsyslog.resume();
             }
             (Fault::RouterKilled, _) => {
-                self.gaps_before += self.gaps();
-                self.router.take().expect("a router").kill();
+                fs::write(&self.hold, "").expect("the writer runs");
+                let counted = self.gaps();
+                let log = self.router.take().expect("a router").kill();
+                self.note_gaps(counted, &log);
                 self.start_router();
+                self.let_go();
             }
             (Fault::RouterStopped, _) => {
-                self.gaps_before += self.gaps();
-                let status = self.router.take().expect("a router").terminate();
-                assert_eq!(status, Some(0), "after SIGTERM");
+                fs::write(&self.hold, "").expect("the writer runs");
+                let counted = self.gaps();
+                let mut router = self.router.take().expect("a router");
+                assert_eq!(router.terminate(), Some(0), "after SIGTERM");
+                self.note_gaps(counted, &router.log());
                 self.start_router();
+                self.let_go();
             }
             (Fault::ContainerRemoved, _) => {
                 wait_for_writer(engine, &name);
@@ -207,19 +246,15 @@ impl Running {
             wait_for_writer(engine, &self.name);
         }
         let (lines, _) = self.case.rotation.lines();
-        let (mut counts, mut last_change, end) = (Counts::new(), Instant::now(), Instant::now() + PATIENCE);
-        loop {
-            let now = self.sink.counts();
-            if now.len() != counts.len() {
-                last_change = Instant::now();
-            }
-            counts = now;
-            let quiet = if self.case.rotation.may_gap() { QUIET } else { QUIET * 4 };
-            if counts.len() >= lines || last_change.elapsed() > quiet || Instant::now() > end {
-                break;
-            }
-            thread::sleep(Duration::from_millis(200));
-        }
+        let end = Instant::now() + LIMIT;
+        let counts = until(LIMIT * 2, "the end of a row", || {
+            let counts = self.sink.counts();
+            // Lines come in order: where some may be missing, none comes after the last.
+            let last = self.case.rotation.may_gap() && counts.contains_key(&lines);
+            let all = counts.len() >= lines || last || Instant::now() > end;
+            ensure(all, format!("{} lines", counts.len()))?;
+            Ok(counts)
+        });
         let gaps = self.gaps_before + self.gaps();
         // Not needed any more, and others want the processor.
         drop(engine.try_docker(&["rm", "-f", &self.name]));
