@@ -3,14 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::Duration;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use e2e::agent::{Agent, binary};
 use e2e::engine::Engine;
 use e2e::http;
-use e2e::wait::{ensure, until};
-
-const LIMIT: Duration = Duration::from_secs(20);
+use e2e::wait::{LIMIT, ensure, until};
 
 fn exporter(engine: &Engine, source: &str) -> Agent {
     let docker = format!("--docker={}", engine.host());
@@ -40,7 +38,7 @@ fn wait_for(exporter: &Agent, family: &str, name: &str) -> BTreeSet<String> {
 #[test]
 fn both_sources_say_the_same() {
     let engine = Engine::start("same", 30);
-    let limits = ["--memory", "64m", "--memory-reservation", "32m", "--cpus", "0.2", "--pids-limit", "50"];
+    let limits = ["--memory", "64m", "--memory-reservation", "32m", "--cpus", "0.05", "--pids-limit", "50"];
     let options = [&["--name", "still", "--network", "none"], &limits[..]].concat();
     engine.busybox(&options, &["sh", "-c", "timeout 2 sh -c 'while :; do :; done'; exec sleep 1000"]);
     let cgroup = exporter(&engine, "cgroup");
@@ -53,7 +51,7 @@ fn both_sources_say_the_same() {
 }
 
 fn compare(cgroup: &Agent, stats: &Agent) {
-    until(Duration::from_secs(40), "equal samples", || {
+    until(LIMIT, "equal samples", || {
         let files = samples(&cgroup.metrics(), "container_", "still");
         let stream = samples(&stats.metrics(), "container_", "still");
         ensure(stream.len() > 30, format!("{stream:#?}"))?;
@@ -89,10 +87,18 @@ fn a_network_is_told_once() {
     engine.busybox(&["--name", "guest", "--network", "container:own"], &["sleep", "1000"]);
     for source in ["cgroup", "stats"] {
         let exporter = exporter(&engine, source);
+        // One answer in which all of them are, and the network that there is.
+        let metrics = until(LIMIT, source, || {
+            let metrics = exporter.metrics();
+            let family = |family, name| samples(&metrics, family, name).len() == 1;
+            let all = ["own", "host", "none", "guest"]
+                .iter()
+                .all(|name| family("container_memory_usage_bytes", name));
+            ensure(all && family("container_network_receive_bytes_total", "own"), metrics.clone())?;
+            Ok(metrics)
+        });
         for name in ["own", "host", "none", "guest"] {
-            let memory = wait_for(&exporter, "container_memory_usage_bytes", name);
-            assert_eq!(memory.len(), 1);
-            let network = samples(&exporter.metrics(), "container_network_receive_bytes_total", name);
+            let network = samples(&metrics, "container_network_receive_bytes_total", name);
             assert_eq!(network.len(), usize::from(name == "own"), "{source} {name}: {network:?}");
         }
     }
@@ -115,13 +121,18 @@ fn events_change_what_is_told() {
         });
     }
     engine.docker(&["pause", &id]);
-    assert_eq!(exporter.sample("container_exporter_containers{state=\"paused\"} "), "1");
+    exporter.expect("container_exporter_containers{state=\"paused\"}", "1");
     assert!(
         !samples(&exporter.metrics(), "container_memory_rss", "second").is_empty(),
         "it still has memory"
     );
     engine.docker(&["unpause", &id]);
-    std::thread::sleep(Duration::from_secs(1));
+    // Starts are told in whole seconds.
+    let second = start.iter().filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).max();
+    until(LIMIT, "another second", || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        ensure(second.is_some_and(|second| now > second), format!("{now}, started at {second:?}"))
+    });
     engine.docker(&["restart", "-t", "0", &id]);
     until(LIMIT, "the new start", || {
         let again = samples(&exporter.metrics(), "container_start_time_seconds", "second");
@@ -148,25 +159,32 @@ fn cgroup_files_stay_open_and_network_namespaces_do_not() {
     let id = engine.busybox(&["--name", "kept"], &["sleep", "1000"]);
     let exporter = exporter(&engine, "cgroup");
     wait_for(&exporter, "container_network_receive_bytes_total", "kept");
-    let open = open_files(&exporter);
-    assert!(open.iter().any(|path| path.contains(&id)), "{open:?}");
+    let open = until(LIMIT, "its cgroup's files", || {
+        drop(exporter.metrics());
+        let open = open_files(&exporter);
+        ensure(open.iter().any(|path| path.contains(&id)), format!("{open:?}"))?;
+        Ok(open)
+    });
     assert!(!open.iter().any(|path| path.contains("/net/")), "{open:?}");
     engine.docker(&["rm", "-f", &id]);
     until(LIMIT, "the end of its series", || {
         let left = samples(&exporter.metrics(), "container_", "kept");
         ensure(left.is_empty(), format!("{left:?}"))
     });
-    let open = open_files(&exporter);
-    assert!(!open.iter().any(|path| path.contains(&id)), "{open:?}");
+    until(LIMIT, "the end of its files", || {
+        let open = open_files(&exporter);
+        ensure(!open.iter().any(|path| path.contains(&id)), format!("{open:?}"))
+    });
 }
 
 #[test]
 fn without_an_engine_the_machine_is_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let socket = folder.path().join("none.sock").display().to_string();
-    let exporter = Agent::start("container-exporter", &[&format!("--docker=unix://{socket}")], &[]);
-    assert_eq!(exporter.sample("container_exporter_docker_connected "), "0");
-    assert_eq!(exporter.sample("container_scrape_error "), "1");
+    let docker = format!("--docker=unix://{socket}");
+    let exporter = Agent::start("container-exporter", &[&docker, "--log.level=debug"], &[]);
+    exporter.expect("container_exporter_docker_connected", "0");
+    exporter.expect("container_scrape_error", "1");
     let metrics = exporter.metrics();
     for start in [
         "machine_memory_bytes",
@@ -175,9 +193,11 @@ fn without_an_engine_the_machine_is_told() {
     ] {
         assert!(metrics.lines().any(|line| line.starts_with(start)), "{start}");
     }
-    std::thread::sleep(Duration::from_secs(2));
+    // It is tried again, and told once.
+    exporter.expect_log("the engine still does not answer");
     let log = exporter.log();
-    assert_eq!(log.lines().filter(|line| line.contains(&socket)).count(), 1, "{log}");
+    let told = log.lines().filter(|line| line.contains("trying again") && line.contains(&socket));
+    assert_eq!(told.count(), 1, "{log}");
     assert_eq!(http::get(&exporter.url("/-/ready")).expect("an answer").status, 503);
     assert_eq!(http::get(&exporter.url("/healthz")).expect("an answer").status, 200);
 }
