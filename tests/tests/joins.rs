@@ -37,5 +37,5 @@ fn swarmprom_joins_find_the_nodes_name() {
     assert_eq!(uname[0]["metric"]["nodename"], "alpha");
     let infos = prometheus.expect("swarmscope_agent_info", 3);
     assert!(infos.iter().all(|info| info["metric"]["node_id"] == id.as_str()), "{infos:?}");
-    assert_eq!(prometheus.query("host").len(), 1);
+    prometheus.expect("host", 1);
 }
