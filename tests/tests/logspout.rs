@@ -4,17 +4,15 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
-use std::time::Duration;
 
 use e2e::agent::Agent;
 use e2e::engine::Engine;
 use e2e::http;
-use e2e::wait::until;
+use e2e::wait::{LIMIT, ensure, until};
 use regex::bytes::Regex;
 use serde_json::Value;
 
 const NAME: &str = "registry.1.abszmuwq8k3d7comu5041z2mc";
-const PATIENCE: Duration = Duration::from_secs(30);
 
 fn router(engine: &Engine, state: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Agent {
     let state = engine.data().with_file_name(state);
@@ -23,10 +21,15 @@ fn router(engine: &Engine, state: &str, arguments: &[&str], environment: &[(&str
     Agent::start("log-router", &arguments, environment)
 }
 
-/// `ERROR: text ` on standard output, `x` on standard error, and time to be looked at.
+/// `ERROR: text ` on standard output, `x` on standard error once [`go_on`] lets it, and time to be looked at.
 fn talker(engine: &Engine, name: &str) -> String {
-    let script = "echo 'ERROR: text '; sleep 0.2; echo x >&2; sleep 300";
+    let script = "echo 'ERROR: text '; until [ -e /go ]; do sleep 0.1; done; echo x >&2; sleep 300";
     engine.busybox(&["--name", name, "--network", "none"], &["sh", "-c", script])
+}
+
+/// The engine reads both streams at once: their order is sure only where one has been seen before the other.
+fn go_on(engine: &Engine, name: &str) {
+    engine.docker(&["exec", name, "/bin/busybox", "touch", "/go"]);
 }
 
 /// As `docker ps` shows it.
@@ -44,7 +47,7 @@ fn timeless(frame: &[u8]) -> String {
 fn compat_sends_logspouts_documented_frames() {
     let engine = Engine::start("compat", 21);
     let udp = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    udp.set_read_timeout(Some(PATIENCE)).expect("a limit");
+    udp.set_read_timeout(Some(LIMIT)).expect("a limit");
     let to_udp = format!("syslog://{}", udp.local_addr().expect("an address"));
     let tcp = TcpListener::bind("127.0.0.1:0").expect("a socket");
     let to_tcp = format!("syslog+tcp://{}", tcp.local_addr().expect("an address"));
@@ -58,7 +61,7 @@ fn compat_sends_logspouts_documented_frames() {
     ];
     let route = [to_udp.as_str(), &to_tcp, &to_raw].join(",");
     let compat = router(&engine, "compat", &["--compat", &route], &variables);
-    until(PATIENCE, "the containers' list", || http::body(&compat.url("/-/ready")));
+    until(LIMIT, "the containers' list", || http::body(&compat.url("/-/ready")));
     let id = talker(&engine, NAME);
     let pid = engine.docker(&["inspect", "-f", "{{.State.Pid}}", &id]);
     // The tag is cut to 32 characters.
@@ -67,18 +70,17 @@ fn compat_sends_logspouts_documented_frames() {
     let frames = [format!("{}ERROR: text \n", head(14)), format!("{}x\n", head(11))];
 
     let mut buffer = vec![0; 70_000];
+    let (mut stream, _) = tcp.accept().expect("a connection");
+    stream.set_read_timeout(Some(LIMIT)).expect("a limit");
     for expected in &frames {
         let length = udp.recv(&mut buffer).expect("a datagram");
         assert_eq!(timeless(&buffer[..length]), *expected);
-    }
-    let (mut stream, _) = tcp.accept().expect("a connection");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
-    for expected in &frames {
         // `TIME` is 16 characters shorter than a time.
         let counted = format!("{} {expected}", expected.len() + 16);
         let mut frame = vec![0; counted.len() + 16];
         stream.read_exact(&mut frame).expect("a frame");
         assert_eq!(timeless(&frame), counted);
+        go_on(&engine, NAME);
     }
     let (stream, _) = raw.accept().expect("a connection");
     let mut line = String::new();
@@ -89,7 +91,7 @@ fn compat_sends_logspouts_documented_frames() {
     // Without SYSLOG_FORMAT: rfc5424, and only what is printed from now on.
     let compat =
         router(&engine, "compat5424", &["--compat", &to_udp], &[("SYSLOG_STRUCTURED_DATA", "a@1 b=\"c\"")]);
-    until(PATIENCE, "the containers' list", || http::body(&compat.url("/-/ready")));
+    until(LIMIT, "the containers' list", || http::body(&compat.url("/-/ready")));
     engine.docker(&["rm", "-f", NAME]);
     let id = talker(&engine, NAME);
     let pid = engine.docker(&["inspect", "-f", "{{.State.Pid}}", &id]);
@@ -152,13 +154,16 @@ fn routes_come_and_go() {
     assert_eq!(http::send_text("DELETE", &agent.url("/routes/mine"), "").expect("an answer").status, 404);
     assert_eq!(http::body(&agent.url("/routes")).as_deref(), Ok("[]\n"));
     assert!(!Path::new(&folder_text).join("mine.json").exists());
-    assert!(!agent.metrics().contains("log_router_sink_up{route=\"raw+tcp"), "{}", agent.metrics());
+    until(LIMIT, "the end of its series", || {
+        let metrics = agent.metrics();
+        ensure(!metrics.contains("log_router_sink_up{route=\"raw+tcp"), metrics)
+    });
 }
 
 /// Asks for lines and reads until one holds `wanted`; everything until then.
 fn look_on(agent: &Agent, request: &str, headers: &str, wanted: &str, print: impl FnOnce()) -> String {
     let mut stream = TcpStream::connect(agent.address()).expect("a connection");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+    stream.set_read_timeout(Some(LIMIT)).expect("a limit");
     write!(stream, "GET {request} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", agent.address())
         .expect("a request");
     let mut reader = BufReader::new(stream);
@@ -183,8 +188,13 @@ fn logs_shows_lines_as_they_come_and_no_environment() {
     for name in ["echo-one", "echo-two"] {
         engine.busybox(&["--name", name, "--network", "none", "-e", "SECRET=hidden"], &["sh", "-c", script]);
     }
+    for name in ["echo-one", "echo-two"] {
+        until(LIMIT, "what was there before", || {
+            ensure(engine.docker(&["logs", name]) == "before", "not yet in the log")
+        });
+    }
     let agent = router(&engine, "live", &[], &[]);
-    until(PATIENCE, "the containers' list", || http::body(&agent.url("/-/ready")));
+    until(LIMIT, "the containers' list", || http::body(&agent.url("/-/ready")));
     let print = |name: &'static str, text: &'static str| {
         let pid = engine.docker(&["inspect", "-f", "{{.State.Pid}}", name]);
         // Into the container's own output, whoever writes it.
