@@ -3,13 +3,12 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use e2e::agent::Agent;
 use e2e::command::attempt;
 use e2e::engine::Engine;
 use e2e::rsyslog::Rsyslog;
-use e2e::wait::{ensure, until};
+use e2e::wait::{LIMIT, ensure, until};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -71,7 +70,7 @@ const ENVIRONMENT: [&str; 8] = [
 
 #[test]
 fn only_reading_passes_and_environments_do_not() {
-    let engine = Engine::start("proxy", 34);
+    let engine = Engine::start("proxy", 38);
     engine.docker(&["swarm", "init", "--advertise-addr", &engine.address()]);
     let options = [&["--name", "seen"], &ENVIRONMENT[..]].concat();
     engine.busybox(&options, &["sh", "-c", "echo hello; exec sleep 1000"]);
@@ -92,12 +91,15 @@ fn only_reading_passes_and_environments_do_not() {
         (&["service", "ls", "--format", "{{.Name}}"], "svc"),
         (&["node", "ls", "--format", "{{.Status}}"], "Ready"),
     ] {
-        let answer = proxy.docker(arguments).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
-        assert!(answer.contains(text), "{arguments:?}: {answer}");
+        // What a container printed is in its log a moment later, and a node is ready a moment after it is a Swarm.
+        until(LIMIT, text, || {
+            let answer = proxy.docker(arguments)?;
+            ensure(answer.contains(text), format!("{arguments:?}: {answer}"))
+        });
     }
     let (status, _) = proxy.ask("GET", "/_ping");
     assert_eq!(status, 200);
-    until(Duration::from_secs(20), "the service's task", || {
+    until(LIMIT, "the service's task", || {
         let tasks = proxy.json("/v1.41/tasks");
         ensure(tasks[0]["Spec"]["ContainerSpec"]["Env"].is_array(), tasks.to_string())
     });
@@ -137,9 +139,10 @@ fn only_reading_passes_and_environments_do_not() {
         assert!(body.contains("refused"), "{body}");
     }
     assert_eq!(engine.docker(&["inspect", "-f", "{{.State.Running}}", "seen"]), "true");
-    let refused: u64 =
-        proxy.agent.sample("socket_proxy_requests_total{outcome=\"refused\"} ").parse().expect("n");
-    assert!(refused >= 15, "{refused}");
+    until(LIMIT, "all refusals counted", || {
+        let refused = proxy.agent.sample("socket_proxy_requests_total{outcome=\"refused\"} ");
+        ensure(refused.parse::<u64>().is_ok_and(|refused| refused >= 15), refused)
+    });
     let removed = proxy.agent.sample("socket_proxy_environment_entries_removed_total ");
     assert_ne!(removed, "0");
 }
@@ -167,9 +170,9 @@ fn agents_live_on_the_proxys_socket_alone() {
     let say = ["sh", "-c", "echo one line; exec sleep 1000"];
     engine.busybox(&["--name", "quiet", "-e", "LOGSPOUT=ignore", "--memory", "64m"], &say);
     engine.busybox(&["--name", "loud", "--memory", "64m"], &say);
-    assert_eq!(exporter.sample("container_exporter_docker_connected "), "1");
+    exporter.expect("container_exporter_docker_connected", "1");
     for name in ["quiet", "loud"] {
-        until(Duration::from_secs(20), name, || {
+        until(LIMIT, name, || {
             let metrics = exporter.metrics();
             let name = format!("name=\"{name}\"");
             for family in [
@@ -189,7 +192,7 @@ fn agents_live_on_the_proxys_socket_alone() {
 
     // The stats stream passes too.
     let streaming = Agent::start_as_nobody("container-exporter", &[&docker, "--source=stats"], &[]);
-    until(Duration::from_secs(20), "a sample of the stream", || {
+    until(LIMIT, "a sample of the stream", || {
         let metrics = streaming.metrics();
         let found = metrics
             .lines()
