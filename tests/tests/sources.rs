@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use e2e::agent::Agent;
 use e2e::engine::Engine;
 use e2e::rsyslog::Rsyslog;
-use e2e::wait::{ensure, until};
+use e2e::wait::{LIMIT, ensure, until};
 
 fn router(engine: &Engine, rsyslog: &Rsyslog, name: &str, more: &[&str]) -> Agent {
     let state = engine.data().with_file_name(format!("router-{name}"));
@@ -30,6 +29,19 @@ fn burst(lines: usize) -> String {
     )
 }
 
+/// Lines of a paced burst: about 1.7 MB of records, that is one or two rotations at 1 MB, of files that the engine keeps.
+const BURST: usize = 10_000;
+
+/// The same in bursts, each of which waits for a file: `/go10000` lets the second begin.
+fn paced_bursts(lines: usize) -> String {
+    let print = "printf \"line %d of a burst that is as long as a line of a log is when it is ordinary %010d\\n\",i,i";
+    format!(
+        "n=0; while [ $n -lt {lines} ]; do \
+         awk -v n=$n 'BEGIN{{for(i=n+1;i<=n+{BURST};i++) {print}}}'; n=$((n+{BURST})); \
+         until [ $n -ge {lines} ] || [ -e /go$n ]; do sleep 0.1; done; done"
+    )
+}
+
 fn numbers(rsyslog: &Rsyslog, name: &str) -> Vec<usize> {
     let number = |event: &serde_json::Value| {
         let text = event["message"].as_str()?.trim().strip_prefix("line ")?;
@@ -40,7 +52,7 @@ fn numbers(rsyslog: &Rsyslog, name: &str) -> Vec<usize> {
 
 /// Waits for the last line, then tells how many are missing and how many came twice.
 fn missing(rsyslog: &Rsyslog, name: &str, lines: usize) -> (usize, usize) {
-    until(Duration::from_secs(90), "the last line", || {
+    until(LIMIT, "the last line", || {
         let got = numbers(rsyslog, name);
         ensure(got.last() == Some(&lines), format!("{} lines, the last {:?}", got.len(), got.last()))
     });
@@ -55,14 +67,34 @@ fn gaps(router: &Agent) -> usize {
     router.metrics().lines().filter(|line| line.starts_with("log_router_gaps_total{")).filter_map(of).sum()
 }
 
-/// A burst with a rotation; the lines that are missing must be in a reported gap, and there must be none where
-/// `complete`.
-fn rotation(engine: &Engine, rsyslog: &Rsyslog, name: &str, options: &[&str], lines: usize, complete: bool) {
+/// Bursts with rotations; the lines that are missing must be in a reported gap, and there must be none where `complete`.
+/// A burst waits until the one before has arrived, so that none is longer than what the engine keeps, if `paced`: how fast
+/// the router gets a turn does not matter then.
+fn rotation(
+    engine: &Engine,
+    rsyslog: &Rsyslog,
+    (name, options): (&str, &[&str]),
+    (lines, paced): (usize, bool),
+    complete: bool,
+) {
     let router = router(engine, rsyslog, name, &[]);
     let options: Vec<&str> = options.iter().flat_map(|option| ["--log-opt", option]).collect();
     // Silent for longer than the longest pause between two looks, so that the burst finds the router idle.
-    let script = format!("echo line 0; sleep 3; {}; sleep 300", burst(lines));
+    let script = if paced {
+        format!("echo line 0; sleep 3; {}; sleep 300", paced_bursts(lines))
+    } else {
+        format!("echo line 0; sleep 3; {}; sleep 300", burst(lines))
+    };
     engine.busybox(&[&["--name", name, "--network", "none"], &options[..]].concat(), &["sh", "-c", &script]);
+    if paced {
+        for end in (BURST..lines).step_by(BURST) {
+            until(LIMIT, "a burst", || {
+                let got = numbers(rsyslog, name);
+                ensure(got.last() == Some(&end), format!("{} lines, the last {:?}", got.len(), got.last()))
+            });
+            engine.docker(&["exec", name, "/bin/busybox", "touch", &format!("/go{end}")]);
+        }
+    }
     let (missing, twice) = missing(rsyslog, name, lines);
     let gaps = gaps(&router);
     println!("{name} {options:?}: {lines} lines, {missing} missing, {twice} twice, {gaps} gaps");
@@ -80,10 +112,11 @@ fn rotation(engine: &Engine, rsyslog: &Rsyslog, name: &str, options: &[&str], li
 fn rotations_lose_nothing() {
     let engine = Engine::start("rotate", 46);
     let rsyslog = Rsyslog::start();
-    rotation(&engine, &rsyslog, "rot1m", &["max-size=1m", "max-file=3"], 40_000, true);
-    rotation(&engine, &rsyslog, "packed", &["max-size=1m", "max-file=3", "compress=true"], 40_000, true);
+    rotation(&engine, &rsyslog, ("rot1m", &["max-size=1m", "max-file=3"]), (40_000, true), true);
+    let packed = ["max-size=1m", "max-file=3", "compress=true"];
+    rotation(&engine, &rsyslog, ("packed", &packed), (40_000, true), true);
     // Engines before 23.0 truncate the only file while it is read.
-    rotation(&engine, &rsyslog, "single", &["max-size=1m", "max-file=1"], 40_000, false);
+    rotation(&engine, &rsyslog, ("single", &["max-size=1m", "max-file=1"]), (40_000, false), false);
 }
 
 #[test]
@@ -91,10 +124,11 @@ fn rotations_lose_nothing() {
 fn loss_rotations_of_long_bursts() {
     let engine = Engine::start("rotates", 47);
     let rsyslog = Rsyslog::start();
-    rotation(&engine, &rsyslog, "long5m", &["max-size=5m", "max-file=3"], 300_000, true);
-    rotation(&engine, &rsyslog, "long1m", &["max-size=1m", "max-file=3"], 300_000, true);
-    rotation(&engine, &rsyslog, "longgz", &["max-size=5m", "max-file=3", "compress=true"], 300_000, true);
-    rotation(&engine, &rsyslog, "long1", &["max-size=10m", "max-file=1"], 300_000, false);
+    let lines = (300_000, false);
+    rotation(&engine, &rsyslog, ("long5m", &["max-size=5m", "max-file=3"]), lines, true);
+    rotation(&engine, &rsyslog, ("long1m", &["max-size=1m", "max-file=3"]), lines, true);
+    rotation(&engine, &rsyslog, ("longgz", &["max-size=5m", "max-file=3", "compress=true"]), lines, true);
+    rotation(&engine, &rsyslog, ("long1", &["max-size=10m", "max-file=1"]), lines, false);
 }
 
 fn texts(rsyslog: &Rsyslog, name: &str) -> Vec<String> {
@@ -103,7 +137,7 @@ fn texts(rsyslog: &Rsyslog, name: &str) -> Vec<String> {
 }
 
 fn expect_texts(rsyslog: &Rsyslog, name: &str, expected: &[&str]) {
-    until(Duration::from_secs(60), name, || {
+    until(LIMIT, name, || {
         let got = texts(rsyslog, name);
         ensure(got == expected, format!("{got:?}, not {expected:?}"))
     });
@@ -133,7 +167,7 @@ fn odd_containers(engine: &Engine, rsyslog: &Rsyslog, driver: &str) {
 
     start("again", &[], "echo run; sleep 300");
     for run in 1..=3 {
-        until(Duration::from_secs(60), "a run's line", || {
+        until(LIMIT, "a run's line", || {
             let got = texts(rsyslog, &name("again"));
             ensure(got == vec!["run"; run], format!("{got:?}"))
         });
@@ -141,13 +175,27 @@ fn odd_containers(engine: &Engine, rsyslog: &Rsyslog, driver: &str) {
     }
     expect_texts(rsyslog, &name("again"), &["run"; 4]);
 
+    // Gone at once after its last line, once the router has been told of it: that takes as long as it takes. The engine
+    // answers for a log only while the container is there.
+    let gate = |file: &str| format!("until [ -e {file} ]; do sleep 0.1; done");
+    let stay = if driver == "local" { gate("/read") } else { ":".to_owned() };
+    let script = format!("echo one; {}; echo two; echo three; {stay}", gate("/known"));
+    let open =
+        |container: &str, file: &str| engine.docker(&["exec", container, "/bin/busybox", "touch", file]);
     for number in 0..10 {
-        // The engine answers for a log only while the container is there, and the router has to be told of it first.
-        let stay = if driver == "local" { "; sleep 1" } else { "" };
-        start(&format!("rm{number}"), &["--rm"], &format!("echo one; echo two; echo three{stay}"));
+        start(&format!("rm{number}"), &["--rm"], &script);
     }
     for number in 0..10 {
-        expect_texts(rsyslog, &name(&format!("rm{number}")), &["one", "two", "three"]);
+        let name = name(&format!("rm{number}"));
+        expect_texts(rsyslog, &name, &["one"]);
+        open(&name, "/known");
+    }
+    for number in 0..10 {
+        let name = name(&format!("rm{number}"));
+        expect_texts(rsyslog, &name, &["one", "two", "three"]);
+        if driver == "local" {
+            open(&name, "/read");
+        }
     }
     assert_eq!(gaps(&router), 0, "{}", router.log());
 
@@ -172,7 +220,7 @@ fn damage_costs_what_is_damaged_and_a_driver_without_a_reader_is_told() {
         &["sh", "-c", "echo lost; sleep 300"],
     );
     let log = log_file(&engine, "hurt");
-    until(Duration::from_secs(20), "the log", || {
+    until(LIMIT, "the log", || {
         let text = fs::read_to_string(&log).map_err(|error| error.to_string())?;
         ensure(text.lines().count() == 2, text)
     });
@@ -181,9 +229,10 @@ fn damage_costs_what_is_damaged_and_a_driver_without_a_reader_is_told() {
     engine.docker(&["start", "hurt"]);
     let router = router(&engine, &rsyslog, "hurt", &[]);
     expect_texts(&rsyslog, "hurt", &["line 1", "line 2", "line 1", "line 2"]);
-    router.sample("log_router_gaps_total{route=\"syslog+tcp://");
-    let metrics = router.metrics();
-    assert!(metrics.contains("reason=\"damaged\"} 1"), "{metrics}");
-    assert!(metrics.contains("container=\"hurt-none\",driver=\"none\"} 1"), "{metrics}");
-    assert!(router.log().contains("hurt-none"), "{}", router.log());
+    until(LIMIT, "what is told of both", || {
+        let metrics = router.metrics();
+        ensure(metrics.contains("reason=\"damaged\"} 1"), metrics.clone())?;
+        ensure(metrics.contains("container=\"hurt-none\",driver=\"none\"} 1"), metrics)
+    });
+    router.expect_log("hurt-none");
 }
