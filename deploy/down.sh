@@ -35,7 +35,7 @@ remove_network() {
   [ "$(docker network inspect --format '{{index .Labels "io.swarmscope.made-by"}}' "$NETWORK" 2>/dev/null)" = make-up ] || return 0
   say "    network $NETWORK"
   # Swarm lets go of a network a moment after its last task.
-  for ((i = 0; i < 40; i++)); do
+  for ((i = 0; i < 240; i++)); do
     docker network rm "$NETWORK" >/dev/null 2>&1 && return
     sleep 0.5
   done
