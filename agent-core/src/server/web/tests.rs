@@ -1,6 +1,8 @@
 //! A whole agent behind a web configuration, asked as Prometheus asks.
 
 use std::fmt::Write;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
@@ -60,6 +62,17 @@ impl Drop for Running {
 
 const TLS: &str = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n";
 
+/// Below the ports that the kernel gives out by itself: nobody takes it before the service does.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(11_000);
+    loop {
+        let address = SocketAddr::from(([127, 0, 0, 1], NEXT.fetch_add(1, Ordering::SeqCst)));
+        if std::net::TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
 async fn start(config: &str) -> Running {
     let (root, authority) = (FakeRoot::new(), Authority::new());
     let (certificate, key) = authority.issue("localhost");
@@ -67,7 +80,7 @@ async fn start(config: &str) -> Running {
     root.file("server.key", key);
     root.file("ca.crt", authority.pem());
     let path = root.file("web.yml", config);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = free_address();
     let stop = CancellationToken::new();
     let common = Common {
         web: Some(Arc::new(Web::load_looking(&path, Duration::ZERO).unwrap())),

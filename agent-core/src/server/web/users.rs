@@ -82,8 +82,6 @@ fn credentials(header: &str) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::*;
     use proptest::prelude::*;
 
@@ -115,15 +113,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_right_is_cheap_and_a_new_hash_counts_at_once() {
+    async fn what_was_right_is_known_and_a_new_hash_counts_at_once() {
         let (gate, old) = (Gate::new(), users("secret", 4));
         let header = header("alice", "secret");
         assert!(gate.admits(&old, Some(&header)).await);
-        let started = Instant::now();
         for _ in 0..50 {
             assert!(gate.admits(&old, Some(&header)).await);
         }
-        assert!(started.elapsed() < Duration::from_millis(50), "{:?}", started.elapsed());
+        assert_eq!(gate.good().len(), 1, "known without its hash");
         assert!(!gate.admits(&users("changed", 4), Some(&header)).await);
     }
 
