@@ -33,13 +33,16 @@ impl Receiver {
     }
 
     async fn has(&self, expected: &[String]) {
-        for _ in 0..500 {
-            if self.lines() == expected {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        assert_eq!(self.lines(), expected);
+        until(|| self.lines() == expected, || format!("{:?}, not {expected:?}", self.lines())).await;
+    }
+}
+
+/// Waits for a condition; only a failure takes as long as the limit.
+async fn until(condition: impl Fn() -> bool, told: impl Fn() -> String) {
+    let end = tokio::time::Instant::now() + Duration::from_mins(2);
+    while !condition() {
+        assert!(tokio::time::Instant::now() < end, "{}", told());
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -112,6 +115,26 @@ impl Node {
         self.inventory.send_modify(|inventory| {
             Arc::make_mut(inventory).containers.remove(id);
         });
+    }
+
+    /// Whether the log of a container is open, so that it may be deleted.
+    fn holds(&self, id: &str) -> bool {
+        let log = self.log(id);
+        let files = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        files.filter_map(|file| fs::read_link(file.path()).ok()).any(|open| open == log)
+    }
+
+    fn counters(&self) -> String {
+        let mut text = String::new();
+        agent_core::prometheus::encoding::text::encode(&mut text, &self.registry.lock().unwrap()).unwrap();
+        text
+    }
+
+    /// What the only series that begins like this counts; 0 where there is none.
+    fn count(&self, start: &str) -> usize {
+        let text = self.counters();
+        let value = text.lines().find_map(|line| line.strip_prefix(start));
+        value.map_or(0, |value| value.parse().unwrap())
     }
 
     fn state(&self) -> PathBuf {
@@ -194,8 +217,8 @@ async fn what_was_not_acknowledged_comes_again() {
     let receiver = Receiver::new(1);
     let running = node.start_route(&receiver);
     receiver.has(&strings(&["1"])).await;
-    // Let the positions get to the disk.
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    // A container has a position on the disk once something of it is acknowledged.
+    until(|| !node.positions().is_empty(), || "no positions".to_owned()).await;
     node.print("a", "2");
     receiver.has(&strings(&["1", "2"])).await;
     running.task.abort();
@@ -265,13 +288,7 @@ async fn a_removed_container_is_read_to_its_end_and_forgotten() {
     node.print("a", "2");
     node.remove("a");
     receiver.has(&strings(&["1", "2"])).await;
-    for _ in 0..50 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        if node.positions().is_empty() {
-            break;
-        }
-    }
-    assert!(node.positions().is_empty());
+    until(|| node.positions().is_empty(), || format!("{:?}", node.positions())).await;
     running.stop().await;
 }
 
@@ -286,7 +303,7 @@ async fn a_log_that_is_deleted_while_the_sink_is_down_is_not_lost() {
     // A short-lived container that nobody can ask again.
     node.print("b", "short");
     node.start("b");
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    until(|| node.holds("b"), || "its log is not open".to_owned()).await;
     node.remove("b");
     receiver.allowed.add_permits(1000);
     receiver.has(&strings(&["1", "short"])).await;
@@ -311,14 +328,8 @@ async fn filters_choose_containers() {
 /// Waits until the file of a log holds nothing that the spool does not.
 async fn spooled(node: &Node, lines: usize) {
     let folder = node.root.path().join("spool");
-    for _ in 0..500 {
-        let mut spool = Spool::open(&folder, 1 << 30, crate::spool::Cursor::default()).unwrap();
-        if spool.lines() >= lines {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the spool has not got {lines} lines");
+    let there = || Spool::open(&folder, 1 << 30, crate::spool::Cursor::default()).unwrap().lines();
+    until(|| there() >= lines, || format!("the spool has {} of {lines} lines", there())).await;
 }
 
 fn numbers(numbers: std::ops::RangeInclusive<usize>) -> Vec<String> {
@@ -345,12 +356,7 @@ async fn what_a_rotation_deletes_is_in_the_spool_also_after_a_kill() {
     let receiver = Receiver::new(1000);
     let running = node.start_route(&receiver);
     receiver.has(&numbers(1..=20)).await;
-    for _ in 0..500 {
-        if node.positions().is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(|| node.positions().is_empty(), || format!("{:?}", node.positions())).await;
     running.stop().await;
     assert!(node.positions().is_empty(), "the container is gone and delivered");
     let left = fs::read_dir(node.root.path().join("spool")).unwrap().count();
@@ -402,6 +408,8 @@ async fn lines_of_others_pass_by_while_the_spool_is_full_of_one() {
     node.kept_files = None;
     node.print("b", "fresh");
     node.start("b");
+    let read = "log_router_read_lines_total{route=\"r\",stream=\"stdout\"} ";
+    until(|| node.count(read) == 9, || node.counters()).await;
     while receiver.lines().len() < 9 {
         tokio::time::sleep(Duration::from_millis(300)).await;
         receiver.allowed.add_permits(1);
@@ -427,25 +435,15 @@ async fn a_full_spool_drops_the_oldest_and_counts_them() {
         node.print("a", &format!("{number} {long}"));
         tokio::time::sleep(Duration::from_millis(15)).await;
     }
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let full = "log_router_dropped_total{route=\"r\",reason=\"spool_full\"} ";
+    until(|| node.count(full) > 0, || node.counters()).await;
     receiver.allowed.add_permits(1000);
     let number = |line: &String| line.split(' ').next().unwrap().parse::<usize>().unwrap();
-    for _ in 0..500 {
-        if receiver.lines().last().map(number) == Some(400) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(|| receiver.lines().last().map(number) == Some(400), || node.counters()).await;
     let arrived: Vec<usize> = receiver.lines().iter().map(number).collect();
     assert!(arrived.is_sorted() && arrived.last() == Some(&400), "the newest is never dropped: {arrived:?}");
-    let mut text = String::new();
-    agent_core::prometheus::encoding::text::encode(&mut text, &node.registry.lock().unwrap()).unwrap();
-    let dropped = text
-        .lines()
-        .find_map(|line| line.strip_prefix("log_router_dropped_total{route=\"r\",reason=\"spool_full\"} "));
-    let dropped: usize = dropped.unwrap_or_else(|| panic!("{text}")).parse().unwrap();
-    assert!(dropped > 0);
-    assert_eq!(arrived.len() + dropped, 401, "each line arrives or is counted");
+    assert_eq!(arrived.len() + node.count(full), 401, "each line arrives or is counted");
+    let text = node.counters();
     assert!(text.contains("log_router_gaps_total{route=\"r\",reason=\"spool_full\"}"), "{text}");
     running.stop().await;
 }

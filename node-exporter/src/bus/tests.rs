@@ -1,5 +1,3 @@
-use std::time::Instant;
-
 use super::fake::FakeBus;
 use super::*;
 
@@ -43,10 +41,8 @@ fn a_missing_service_is_no_data() {
 #[test]
 fn a_silent_bus_is_given_up() {
     let bus = FakeBus::silent();
-    let start = Instant::now();
     let error = bus.impatient_bus().connect().unwrap_err();
     assert!(error.to_string().ends_with("timed out"), "{error}");
-    assert!(start.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

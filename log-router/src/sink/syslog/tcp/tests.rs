@@ -112,9 +112,10 @@ async fn resets_lose_nothing() {
 /// A receiver that is not there yet: the lines wait.
 #[tokio::test]
 async fn a_late_receiver_gets_everything() {
-    let reserved = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = reserved.local_addr().unwrap();
-    drop(reserved);
+    // Bound but not listening: connections are refused, and nobody else gets the port.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
     let delivery = tokio::spawn(async move {
         let mut sink = TcpSink::new(
             to("127.0.0.1".to_owned(), address.port()),
@@ -126,7 +127,7 @@ async fn a_late_receiver_gets_everything() {
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!delivery.is_finished());
-    let listener = TcpListener::bind(address).await.unwrap();
+    let listener = socket.listen(16).unwrap();
     let (mut stream, _) = listener.accept().await.unwrap();
     delivery.await.unwrap();
     let mut received = Vec::new();
