@@ -25,6 +25,9 @@ use super::rules::{Allowed, Answer, check};
 const BEGIN: Duration = Duration::from_secs(30);
 /// How long it may take for an answer that is read whole.
 const READ: Duration = Duration::from_secs(60);
+/// How much of a refused request's body is taken, and for how long.
+const REST: usize = 1 << 20;
+const REST_TIME: Duration = Duration::from_secs(2);
 /// The largest answer that is read whole: 10,000 tasks are about 30 MB.
 const LARGEST: usize = 64 << 20;
 /// How many answers are read whole at the same time.
@@ -102,6 +105,7 @@ impl Relay {
             Err(text) => {
                 self.counts.count("refused");
                 self.tell(&text);
+                take_rest(request.into_body()).await;
                 return refuse(StatusCode::FORBIDDEN, &text);
             }
         };
@@ -184,6 +188,14 @@ fn whole(text: impl Into<Bytes>) -> Body {
 }
 
 /// In the form of the engine's own errors, so that clients show the text.
+/// Takes and drops what a client still sends: where the connection ends before, it sees a broken pipe and not the answer.
+async fn take_rest(body: Incoming) {
+    let mut body = Limited::new(body, REST);
+    let all = async { while let Some(Ok(_)) = body.frame().await {} };
+    // What is larger or later is not waited for.
+    drop(timeout(REST_TIME, all).await);
+}
+
 fn refuse(status: StatusCode, text: &str) -> Response<Body> {
     let mut response = Response::new(whole(json!({"message": format!("socket-proxy: {text}")}).to_string()));
     *response.status_mut() = status;
