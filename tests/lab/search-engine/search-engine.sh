@@ -84,7 +84,7 @@ wait_up() {
   url=$(cat "$RUN/url")/_cluster/health query='?wait_for_status=yellow&timeout=2s'
   # With security the first thing a node does is to make this index; until then it refuses passwords now and then.
   [ ! -s "$RUN/password" ] || { auth=(-u "elastic:$(cat "$RUN/password")"); url+=/.security-7; query+='&wait_for_active_shards=1'; }
-  for ((i = SECONDS + 120; SECONDS < i; )); do
+  for ((i = SECONDS + 300; SECONDS < i; )); do
     if curl -sfk -m 5 -o /dev/null "${auth[@]}" "$url$query"; then
       say "$NAME answers on $(cat "$RUN/url"), $(since "$(cat "$RUN/started")") after its start"
       return
