@@ -187,7 +187,6 @@ fn whole(text: impl Into<Bytes>) -> Body {
     Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// In the form of the engine's own errors, so that clients show the text.
 /// Takes and drops what a client still sends: where the connection ends before, it sees a broken pipe and not the answer.
 async fn take_rest(body: Incoming) {
     let mut body = Limited::new(body, REST);
@@ -196,6 +195,7 @@ async fn take_rest(body: Incoming) {
     drop(timeout(REST_TIME, all).await);
 }
 
+/// In the form of the engine's own errors, so that clients show the text.
 fn refuse(status: StatusCode, text: &str) -> Response<Body> {
     let mut response = Response::new(whole(json!({"message": format!("socket-proxy: {text}")}).to_string()));
     *response.status_mut() = status;
