@@ -141,3 +141,25 @@ pub async fn serve(
     }
     Ok(())
 }
+
+/// A stream of messages in two pieces, the first of so many bytes, and each message: where it is cut makes no difference.
+#[cfg(fuzzing)]
+pub fn fuzz(bytes: &[u8], first: usize) {
+    let frames = |pieces: &[&[u8]]| {
+        let mut frames = Vec::new();
+        let mut framer = frame::Framer::new(64);
+        let mut pass = |frame: frame::Frame<'_>| frames.push((frame.text.to_vec(), frame.first, frame.last));
+        let good = pieces.iter().try_for_each(|piece| framer.push(piece, &mut pass));
+        if good.is_ok() {
+            framer.finish(&mut pass);
+        }
+        (frames, good)
+    };
+    let whole = frames(&[bytes]);
+    let (one, two) = bytes.split_at(first.min(bytes.len()));
+    assert_eq!(whole, frames(&[one, two]));
+    for (text, ..) in whole.0 {
+        message::parse(&text, 1_476_918_859_000_000_000);
+    }
+    message::parse(bytes, 0);
+}

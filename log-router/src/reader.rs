@@ -3,8 +3,8 @@
 //! Each route reads for itself, so a slow sink holds up nobody else's lines. While the queue to the sink is full only
 //! what cannot wait is read and goes to the spool: what the engine's API brings, and what a rotation is about to delete.
 
-mod rotation;
 mod tail;
+mod watches;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use agent_core::shutdown::CancellationToken;
 use tokio::sync::{Notify, watch};
 use tracing::error;
 
-use self::rotation::Rotations;
 use self::tail::Tail;
+use self::watches::Watches;
 use crate::delivery::SharedPositions;
 use crate::inventory::Inventory;
 use crate::lanes::Lanes;
@@ -62,8 +62,8 @@ pub async fn run(
 ) {
     let wake = Arc::new(Notify::new());
     let lanes = Arc::clone(&settings.lanes);
-    let rotations = Arc::new(Rotations::new());
-    let mut reader = Reader::new(settings.clone(), Arc::clone(&wake), Arc::clone(&rotations));
+    let watches = Arc::new(Watches::new());
+    let mut reader = Reader::new(settings.clone(), Arc::clone(&wake), Arc::clone(&watches));
     loop {
         let last = shutdown.is_cancelled();
         let known = Arc::clone(&inventory.borrow_and_update());
@@ -76,7 +76,7 @@ pub async fn run(
                     () = lanes.wait_for_room() => break,
                     () = wake.notified() => {}
                     () = tokio::time::sleep(HOLD_EVERY) => {}
-                    _ = rotations.changed() => {}
+                    ids = watches.changed() => reader.look_now(&ids),
                 }
                 let known = Arc::clone(&inventory.borrow_and_update());
                 (reader, ()) = reader.work(&settings, &wake, move |reader| reader.hold(&known, last)).await;
@@ -96,7 +96,7 @@ pub async fn run(
             () = shutdown.cancelled() => {}
             () = tokio::time::sleep_until(reader.next_look(outcome.next).into()) => {}
             () = wake.notified() => {}
-            ids = rotations.changed() => reader.look_now(&ids),
+            ids = watches.changed() => reader.look_now(&ids),
             () = arrived(settings.feed.as_deref()) => {}
             changed = inventory.changed() => if changed.is_err() {
                 // Nobody tells of containers any more: the process ends.
@@ -119,7 +119,7 @@ async fn arrived(feed: Option<&Queue>) {
 struct Reader {
     settings: Settings,
     wake: Arc<Notify>,
-    rotations: Arc<Rotations>,
+    watches: Arc<Watches>,
     tails: BTreeMap<String, Tail>,
     inventory: Arc<Inventory>,
     buffers: Buffers,
@@ -147,11 +147,11 @@ struct Outcome {
 }
 
 impl Reader {
-    fn new(settings: Settings, wake: Arc<Notify>, rotations: Arc<Rotations>) -> Self {
+    fn new(settings: Settings, wake: Arc<Notify>, watches: Arc<Watches>) -> Self {
         Self {
             settings,
             wake,
-            rotations,
+            watches,
             tails: BTreeMap::new(),
             inventory: Arc::default(),
             buffers: Buffers::default(),
@@ -173,7 +173,7 @@ impl Reader {
         wake: &Arc<Notify>,
         work: impl FnOnce(&mut Self) -> T + Send + 'static,
     ) -> (Self, T) {
-        let rotations = Arc::clone(&self.rotations);
+        let watches = Arc::clone(&self.watches);
         let result = tokio::task::spawn_blocking(move || {
             let outcome = work(&mut self);
             (self, outcome)
@@ -183,7 +183,7 @@ impl Reader {
             Err(problem) => {
                 error!(%problem, "reading failed; it begins anew where the sink is");
                 tokio::time::sleep(MARKS_LINGER).await;
-                (Self::new(settings.clone(), Arc::clone(wake), rotations), T::default())
+                (Self::new(settings.clone(), Arc::clone(wake), watches), T::default())
             }
         }
     }
@@ -205,7 +205,7 @@ impl Reader {
             let Some(tail) = self.tails.get_mut(&id) else { continue };
             let more =
                 tail.look(&self.settings, &self.inventory, &self.wake, &mut self.buffers, &mut self.batch);
-            tail.watch(&self.rotations);
+            tail.watch(&self.watches);
             if tail.is_over() {
                 self.tails.remove(&id);
             }
@@ -313,7 +313,7 @@ impl Reader {
         self.follow(inventory);
         for tail in self.tails.values_mut() {
             tail.hold(&self.settings, &self.inventory, &self.wake);
-            tail.watch(&self.rotations);
+            tail.watch(&self.watches);
         }
         self.secure();
         if self.settings.lanes.can_spool() {
@@ -339,11 +339,11 @@ impl Reader {
             let full = self.overflow.bytes() >= BATCH_BYTES && !self.write_spool(true);
             let Some(tail) = self.tails.get_mut(id) else { return };
             if full || !(tail.is_urgent() || tail.is_gone()) {
-                return tail.wait();
+                return tail.put_off();
             }
             let overflow = &mut self.overflow;
             let more = tail.look(&self.settings, &self.inventory, &self.wake, &mut self.buffers, overflow);
-            tail.watch(&self.rotations);
+            tail.watch(&self.watches);
             if overflow.has(id) {
                 self.overflow_begun.get_or_insert_with(Instant::now);
                 self.overflowed.insert(id.to_owned());

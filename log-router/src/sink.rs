@@ -92,3 +92,10 @@ pub const SCHEMES: &[Scheme] = &[
 pub fn scheme_names() -> String {
     SCHEMES.iter().map(|scheme| scheme.name).collect::<Vec<_>>().join(", ")
 }
+
+/// What receivers answer to so many lines.
+#[cfg(fuzzing)]
+pub fn fuzz(bytes: &[u8], lines: usize) {
+    elasticsearch::fuzz(bytes, lines);
+    lumberjack::fuzz(bytes, lines);
+}

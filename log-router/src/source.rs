@@ -159,6 +159,14 @@ impl Source {
         }
     }
 
+    /// Whether an event in memory is to be passed on after a time.
+    pub fn is_waiting(&self) -> bool {
+        match self {
+            Self::JsonFile(file) => file.is_waiting(),
+            Self::Api(api) => !api.is_silent(),
+        }
+    }
+
     /// Keeps what is about to vanish, without reading.
     pub fn hold(&mut self) -> io::Result<()> {
         match self {

@@ -335,5 +335,17 @@ impl Loss {
     }
 }
 
+/// An entry of the spool: what can be read is the same when it is written and read again.
+#[cfg(fuzzing)]
+pub fn fuzz(bytes: &[u8]) {
+    entry::read_head(bytes);
+    let Some(batch) = entry::read(bytes) else { return };
+    let mut again = Vec::new();
+    entry::write(&batch, &mut again);
+    let read =
+        entry::read(&again).map(|batch| batch.lines().map(|line| line.text.to_vec()).collect::<Vec<_>>());
+    assert_eq!(read, Some(batch.lines().map(|line| line.text.to_vec()).collect()));
+}
+
 #[cfg(test)]
 mod tests;

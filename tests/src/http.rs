@@ -120,3 +120,25 @@ pub fn basic(user: &str, password: &str) -> String {
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
+
+/// Requests over connections that are kept.
+#[derive(Debug)]
+pub struct Connection(Agent);
+
+impl Connection {
+    /// Connects with the first request.
+    #[expect(clippy::new_without_default, reason = "there is no default of a connection")]
+    pub fn new() -> Self {
+        Self(agent())
+    }
+
+    /// `POST` of JSON; the body of the answer.
+    pub fn post(&self, url: &str, headers: &[(&str, &str)], body: &str) -> String {
+        let mut request = self.0.post(url).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = request.send(body).unwrap_or_else(|error| panic!("{url}: {error}"));
+        response.body_mut().read_to_string().unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+}

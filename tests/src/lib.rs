@@ -23,4 +23,5 @@ pub mod prometheus;
 pub mod recorder;
 pub mod rsyslog;
 pub mod search;
+pub mod syslog_ng;
 pub mod wait;

@@ -8,6 +8,7 @@
     reason = "what goes wrong in a test ends it, and its output is the report"
 )]
 
+mod acceptance;
 mod cluster;
 mod conservation;
 mod container_exporter;
@@ -28,4 +29,5 @@ mod socket_proxy;
 mod sources;
 mod stack;
 mod syslog;
+mod syslog_ng;
 mod web_config;

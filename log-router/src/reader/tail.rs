@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
-use super::rotation::Rotations;
+use super::watches::Watches;
 use super::{BATCH_BYTES, Settings};
 use crate::container::Container;
 use crate::inventory::Inventory;
@@ -23,6 +23,8 @@ const FLOOD_BYTES: u64 = 64 * 1024;
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 /// After many looks that brought nothing.
 const LONGEST_INTERVAL_RUNNING: Duration = Duration::from_millis(500);
+/// The kernel tells of the next write, or the engine sends the next line: only to be safe.
+const LONGEST_INTERVAL_TOLD: Duration = Duration::from_secs(5);
 /// Where nothing is expected: the container has ended, and the engine tells when it starts again.
 pub(super) const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
 /// An ended container's log is complete after this many looks that brought nothing.
@@ -44,7 +46,9 @@ pub(super) struct Tail {
     /// The last look filled a batch.
     behind: bool,
     /// The watch for rotations, where one is needed.
-    watch: Option<i32>,
+    folder_watch: Option<i32>,
+    /// The watch for the next write to a log that is silent.
+    log_watch: Option<i32>,
 }
 
 #[derive(Debug)]
@@ -67,23 +71,42 @@ impl Tail {
             gone: false,
             failing: false,
             behind: false,
-            watch: None,
+            folder_watch: None,
+            log_watch: None,
         }
     }
 
-    /// Has the kernel tell of rotations for as long as that is needed.
-    pub(super) fn watch(&mut self, rotations: &Rotations) {
-        let needed = matches!(self.state, State::Open(Source::JsonFile(_)))
-            && Rotations::is_needed(&self.container)
-            && !self.gone;
-        match self.watch {
-            None if needed => self.watch = rotations.watch(&self.container),
+    /// Has the kernel tell of rotations for as long as that is needed, and of the next write where none has come for a
+    /// while.
+    pub(super) fn watch(&mut self, watches: &Watches) {
+        let is_file = matches!(self.state, State::Open(Source::JsonFile(_))) && !self.gone;
+        let needed = is_file && Watches::is_needed(&self.container);
+        match self.folder_watch {
+            None if needed => self.folder_watch = watches.watch_folder(&self.container),
             Some(watch) if !needed => {
-                rotations.unwatch(watch);
-                self.watch = None;
+                watches.unwatch(watch);
+                self.folder_watch = None;
             }
             _ => {}
         }
+        let silent = is_file && self.container.running && self.is_silent();
+        match self.log_watch {
+            // The next look comes as soon as without it, because a line may have come before the watch.
+            None if silent => self.log_watch = watches.watch_log(&self.container),
+            // It has told something, which has made the next look be soon.
+            Some(watch) if !watches.is_watching(watch) => self.log_watch = None,
+            Some(watch) if !silent => {
+                watches.unwatch(watch);
+                self.log_watch = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Looks have brought nothing for a while, and nothing in memory waits for its time.
+    fn is_silent(&self) -> bool {
+        let waits = matches!(&self.state, State::Open(source) if source.is_waiting());
+        self.interval >= LONGEST_INTERVAL_RUNNING && !waits
     }
 
     /// When to look at it.
@@ -268,14 +291,27 @@ impl Tail {
         self.state = State::Over;
     }
 
-    pub(super) fn wait(&mut self) {
+    fn wait(&mut self) {
         self.due = Instant::now() + self.interval;
-        let longest = if self.container.running || self.gone || self.quiet <= QUIET_LOOKS {
+        let is_told = match &self.state {
+            State::Open(Source::Api(api)) => api.is_silent(),
+            _ => self.log_watch.is_some(),
+        };
+        let longest = if is_told {
+            LONGEST_INTERVAL_TOLD
+        } else if self.container.running || self.gone || self.quiet <= QUIET_LOOKS {
             LONGEST_INTERVAL_RUNNING
         } else {
             LONGEST_INTERVAL
         };
         self.interval = (self.interval * 3 / 2).min(longest);
+    }
+
+    /// Comes later, without a look.
+    pub(super) fn put_off(&mut self) {
+        self.wait();
+        self.interval = self.interval.min(LONGEST_INTERVAL_RUNNING);
+        self.due = self.due.min(Instant::now() + LONGEST_INTERVAL_RUNNING);
     }
 }
 

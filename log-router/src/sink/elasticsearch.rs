@@ -11,6 +11,7 @@ mod dead_letters;
 mod ecs;
 pub(in crate::sink) mod event;
 mod replay;
+mod server;
 mod setup;
 mod target;
 
@@ -26,6 +27,7 @@ use self::client::{Answer, Method};
 pub use self::command::{REPLAY, SETUP};
 use self::dead_letters::DeadLetters;
 use self::event::{Events, write_id};
+use self::server::Flavor;
 use self::target::{Login, Target};
 pub use self::target::{OPTIONS, Settings};
 use super::{Built, Delivery, Link, Sink};
@@ -305,9 +307,24 @@ impl ElasticsearchSink {
     async fn set_up(&mut self, link: &mut Link) {
         while !self.set_up {
             let (name, template) = self.target.template();
+            let flavor = match self.target.client.call(Method::Get, "/", None).await {
+                // Who may not ask may write none the less.
+                Ok(answer) if answer.is_success() || matches!(answer.status, 403..=405) => {
+                    Flavor::parse(&answer.body)
+                }
+                Ok(answer) => {
+                    link.failed(answer::kind(answer.status), &answer.told()).await;
+                    continue;
+                }
+                Err(problem) => {
+                    link.failed("transport", &problem).await;
+                    continue;
+                }
+            };
+            let template = flavor.template(template).to_string();
             // `create`: what `log-router setup` put, with its retention, stays.
             let path = format!("/_index_template/{name}?create=true");
-            match self.target.client.call(Method::Put, &path, Some(template.to_owned())).await {
+            match self.target.client.call(Method::Put, &path, Some(template)).await {
                 Ok(answer) => match judge_set_up(&answer) {
                     ControlFlow::Break(()) => self.set_up = true,
                     ControlFlow::Continue(()) => {
@@ -348,6 +365,13 @@ fn judge_set_up(answer: &Answer) -> ControlFlow<()> {
         }
         _ => ControlFlow::Continue(()),
     }
+}
+
+/// Answers of a server.
+#[cfg(fuzzing)]
+pub fn fuzz(bytes: &[u8], count: usize) {
+    answer::fuzz(bytes, count);
+    Flavor::parse(bytes);
 }
 
 #[cfg(test)]

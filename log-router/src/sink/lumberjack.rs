@@ -171,6 +171,14 @@ fn number(number: usize) -> [u8; 4] {
     u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes()
 }
 
+/// An acknowledgement.
+#[cfg(fuzzing)]
+pub(super) fn fuzz(bytes: &[u8], lines: usize) {
+    if let Some(answer) = bytes.first_chunk() {
+        assert!(acknowledged(*answer, lines).is_none_or(|count| count <= lines));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -30,7 +30,7 @@ const OVERLAP: i64 = 2 * SECOND;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Lists of frames that wait between the task and us.
-const CAPACITY: usize = 8;
+const CAPACITY: usize = 4;
 
 /// One container's lines by the engine's API.
 #[derive(Debug)]
@@ -131,6 +131,15 @@ impl Api {
     /// Whether something has come.
     pub fn has_come(&self) -> bool {
         matches!(&self.state, State::Open { items, .. } if !items.is_empty())
+    }
+
+    /// Whether nothing is to be done until something comes.
+    pub fn is_silent(&self) -> bool {
+        match &self.state {
+            State::Open { items, .. } => items.is_empty() && !self.assembler.is_waiting(),
+            State::Pausing(_) => false,
+            State::Resting | State::Over | State::Unreadable => true,
+        }
     }
 
     /// Whether the stream is to be opened again.
@@ -267,4 +276,10 @@ impl Drop for Api {
             task.abort();
         }
     }
+}
+
+/// A frame of the engine's stream.
+#[cfg(fuzzing)]
+pub fn fuzz(bytes: &[u8]) {
+    frame::fuzz(bytes);
 }

@@ -189,9 +189,14 @@ impl Assembler {
         self.streams.iter().any(|state| state.began.is_some() || state.group.is_some())
     }
 
+    /// Whether an event waits for its next line.
+    pub fn is_waiting(&self) -> bool {
+        self.streams.iter().any(|state| state.group.is_some())
+    }
+
     /// Passes on events that have waited long enough for their next line; true where there were any.
     pub fn flush_due(&mut self, container: &Arc<Container>, batch: &mut Batch) -> bool {
-        if self.streams.iter().all(|state| state.group.is_none()) {
+        if !self.is_waiting() {
             return false;
         }
         let now = Instant::now();

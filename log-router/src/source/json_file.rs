@@ -5,6 +5,12 @@ mod chain;
 mod end;
 mod packed;
 mod record;
+/// A record.
+#[cfg(fuzzing)]
+pub fn fuzz(line: &[u8]) {
+    record::fuzz(line);
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -203,6 +209,11 @@ impl JsonFile {
             self.assembler.finish(container, batch);
             self.mark(container, batch, true);
         }
+    }
+
+    /// Whether an event waits for lines that may belong to it.
+    pub fn is_waiting(&self) -> bool {
+        self.assembler.is_waiting()
     }
 
     /// Passes on events that wait for lines that may belong to them.

@@ -131,6 +131,18 @@ pub(super) fn kind(status: u16) -> &'static str {
     }
 }
 
+/// An answer to a bulk or to a question for documents.
+#[cfg(fuzzing)]
+pub(super) fn fuzz(bytes: &[u8], count: usize) {
+    let answer = Answer { status: 200, body: bytes.to_vec().into() };
+    if let Ok(outcomes) = read(&answer, count) {
+        assert_eq!(outcomes.len(), count);
+    }
+    if let Err(problem) = read_messages(&answer) {
+        assert!(!problem.is_empty());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, Method};
 use super::event::Mode;
+use super::server::Flavor;
 use super::target::Target;
 use super::{book_template, stream_template};
 
@@ -29,8 +30,8 @@ pub(super) async fn set_up(target: &Target, retention_seconds: u64) -> Vec<Step>
         Ok(answer) => return vec![failed("server", answer.told())],
         Err(problem) => return vec![failed("server", problem)],
     };
-    let body: Value = serde_json::from_slice(&server.body).unwrap_or_default();
-    let open_search = body.pointer("/version/distribution").is_some_and(|name| name == "opensearch");
+    let flavor = Flavor::parse(&server.body);
+    let open_search = flavor == Flavor::OpenSearch;
     let mut steps = Vec::new();
     let policy = policy_name(&target.mode);
     let mut has_policy = false;
@@ -45,7 +46,7 @@ pub(super) async fn set_up(target: &Target, retention_seconds: u64) -> Vec<Step>
         steps.push(step);
     }
     let (name, template) = target.template();
-    let mut template: Value = serde_json::from_str(template).unwrap_or_default();
+    let mut template = flavor.template(template);
     let settings = template.pointer_mut("/template/settings/index").and_then(Value::as_object_mut);
     if let Some(settings) = settings.filter(|_| has_policy && !open_search) {
         settings.insert("lifecycle".to_owned(), json!({"name": policy}));

@@ -8,15 +8,22 @@ use agent_core::docker::bollard::Docker;
 use agent_core::docker::bollard::container::LogOutput;
 use agent_core::docker::bollard::errors::Error;
 use agent_core::docker::bollard::query_parameters::LogsOptionsBuilder;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
+use hyper::Version;
 use tokio::sync::{Notify, mpsc};
-use tokio::time::timeout;
+use tokio::task::yield_now;
+use tokio::time::{sleep, timeout};
 
 use super::frame::{self, Frame};
 use crate::record::Stream;
 
-/// Frames that are handed over together where they come fast.
-const MOST_FRAMES: usize = 32;
+/// What is handed over together where lines come fast.
+const MOST_BYTES: usize = 64 * 1024;
+/// A frame's cost beside its text.
+const FRAME_BYTES: usize = size_of::<Frame>();
+/// The engine writes each line by itself. Whoever is woken by each pays for it more than for the line: after some that came,
+/// others gather in the socket for so long.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// A log is read from this many lines before its end to find a place again, then from twice as many and so on: the
 /// engine reads backwards for it, where `since` has it read everything that it keeps.
@@ -112,14 +119,13 @@ async fn stream(
             options.since(i32::try_from(time.div_euclid(SECOND)).unwrap_or(i32::MAX).max(0))
         }
     };
-    let logs = request.docker.logs(&request.id, Some(options.build()));
-    let mut stream = pin!(logs.ready_chunks(MOST_FRAMES));
+    let docker = unchunked(&request.docker);
+    let mut stream = pin!(docker.logs(&request.id, Some(options.build())));
     let (mut newest, mut first, mut suspicious) = (None::<i64>, true, false);
     loop {
         let patience = if suspicious { PATIENCE } else { SILENCE };
-        let outputs = match timeout(patience, stream.next()).await {
-            Ok(Some(outputs)) => outputs,
-            Ok(None) => return Some(End::Finished),
+        let output = match timeout(patience, stream.next()).await {
+            Ok(output) => output,
             Err(_) if suspicious => {
                 return Some(End::Failed("the engine has lines that it does not pass on".to_owned()));
             }
@@ -130,17 +136,13 @@ async fn stream(
             }
         };
         suspicious = false;
-        let mut frames = Vec::with_capacity(outputs.len());
-        let mut end = None;
-        for output in outputs {
-            match output {
-                Ok(output) => match read(request.terminal, &output) {
-                    Ok(read) => frames.extend(read),
-                    Err(problem) => end = end.or(Some(End::Failed(problem))),
-                },
-                Err(error) => end = end.or_else(|| Some(end_by(&error))),
-            }
+        let mut read = Read::default();
+        read.take(request.terminal, output);
+        if read.end.is_none() {
+            sleep(GATHER).await;
+            read.gather(request.terminal, &mut stream).await;
         }
+        let Read { frames, mut end, .. } = read;
         if let Some(frame) = frames.first().filter(|_| first) {
             first = false;
             if behind.is_some_and(|time| frame.time >= time) {
@@ -152,8 +154,65 @@ async fn stream(
             items.send(Item::Frames(frames)).await.ok()?;
             wake.notify_one();
         }
+        if let Some(End::Finished) = end
+            && let Err(error) = request.docker.ping().await
+        {
+            // Without chunks the end of a stream and the end of the engine look the same.
+            end = Some(End::Failed(error.to_string()));
+        }
         if end.is_some() {
             return end;
+        }
+    }
+}
+
+/// HTTP/1.0 knows no chunks: the stream comes as it is, and hyper hands on what a read brings instead of a line each.
+fn unchunked(docker: &Docker) -> Docker {
+    docker.clone().with_request_modifier(|mut request| {
+        *request.version_mut() = Version::HTTP_10;
+        request
+    })
+}
+
+/// What came at once.
+#[derive(Debug, Default)]
+struct Read {
+    frames: Vec<Frame>,
+    bytes: usize,
+    end: Option<End>,
+}
+
+impl Read {
+    /// Takes what is there without waiting, up to a limit.
+    async fn gather<S>(&mut self, terminal: bool, stream: &mut S)
+    where
+        S: StreamExt<Item = Result<LogOutput, Error>> + Unpin,
+    {
+        let mut idle = false;
+        while self.end.is_none() && self.bytes < MOST_BYTES {
+            match stream.next().now_or_never() {
+                Some(output) => {
+                    self.take(terminal, output);
+                    idle = false;
+                }
+                None if idle => return,
+                None => {
+                    // The connection is a task of its own, which may have more in its hands.
+                    yield_now().await;
+                    idle = true;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, terminal: bool, output: Option<Result<LogOutput, Error>>) {
+        match output {
+            Some(Ok(output)) => {
+                self.bytes += output.as_ref().len() + FRAME_BYTES;
+                self.end = read(terminal, output, &mut self.frames).err().map(End::Failed);
+            }
+            Some(Err(error)) => self.end = Some(end_by(&error)),
+            None => self.end = Some(End::Finished),
         }
     }
 }
@@ -165,24 +224,34 @@ async fn keeps_newer(request: &Request, newest: Option<i64>) -> bool {
     let mut last = pin!(request.docker.logs(&request.id, Some(options)));
     let mut kept = None;
     while let Some(Ok(output)) = last.next().await {
-        let frames = read(request.terminal, &output).unwrap_or_default();
+        let mut frames = Vec::new();
+        if read(request.terminal, output, &mut frames).is_err() {
+            break;
+        }
         kept = frames.iter().map(|frame| frame.time).max().max(kept);
     }
     // Nothing passed on at all is no proof: everything may be older than what was asked for.
     newest.is_some() && kept > newest
 }
 
-fn read(terminal: bool, output: &LogOutput) -> Result<Vec<Frame>, String> {
-    let frames = match output {
-        LogOutput::StdOut { message } => frame::parse(Stream::Stdout, message).map(|frame| vec![frame]),
-        LogOutput::StdErr { message } => frame::parse(Stream::Stderr, message).map(|frame| vec![frame]),
-        LogOutput::Console { message } if terminal => frame::parse_terminal_lines(message),
+fn read(terminal: bool, output: LogOutput, frames: &mut Vec<Frame>) -> Result<(), String> {
+    let frame = match output {
+        LogOutput::StdOut { message } => frame::parse(Stream::Stdout, &message),
+        LogOutput::StdErr { message } => frame::parse(Stream::Stderr, &message),
+        LogOutput::Console { message } if terminal => {
+            return frame::parse_terminal_lines(&message, frames).ok_or_else(no_time);
+        }
         // The engine tells its errors within the stream, as a kind of frame that bollard does not know.
         LogOutput::Console { message } | LogOutput::StdIn { message } => {
-            return Err(String::from_utf8_lossy(message).trim_matches(|c: char| c.is_control()).to_owned());
+            return Err(String::from_utf8_lossy(&message).trim_matches(|c: char| c.is_control()).to_owned());
         }
     };
-    frames.ok_or_else(|| "a frame has no time".to_owned())
+    frames.push(frame.ok_or_else(no_time)?);
+    Ok(())
+}
+
+fn no_time() -> String {
+    "a frame has no time".to_owned()
 }
 
 fn end_by(error: &Error) -> End {

@@ -142,6 +142,17 @@ pub(super) fn next_beginning(damaged: &[u8]) -> Option<usize> {
     memmem::find(rest, BEGIN).map(|at| at + 1)
 }
 
+/// Any bytes; what the JSON parser can read, the quick way reads the same.
+#[cfg(fuzzing)]
+pub(super) fn fuzz(line: &[u8]) {
+    let mut scratch = Vec::new();
+    let quick = parse(line, &mut scratch);
+    if let Some(by_json) = parse_any(line) {
+        assert_eq!(quick, Some(by_json));
+    }
+    next_beginning(line);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
