@@ -16,7 +16,6 @@ promtool:prometheus
 amtool:prometheus-alertmanager
 prometheus-node-exporter:prometheus-node-exporter
 rsyslogd:rsyslog
-syslog-ng:syslog-ng-core
 shellcheck:shellcheck
 curl:curl
 perl:perl

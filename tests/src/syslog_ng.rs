@@ -41,7 +41,7 @@ impl SyslogNg {
         let folder = tempfile::tempdir().expect("a folder");
         let mut started = Self { newline: free_port(), counted: free_port(), child: None, folder };
         let config = format!(
-            r#"@version: 3.38
+            r#"@version: 3.35
 options {{ keep-hostname(yes); chain-hostnames(no); log-msg-size(1048576); stats-freq(0); }};
 source in {{
   network(transport("tcp") ip("127.0.0.1") port({newline}));
@@ -68,15 +68,17 @@ log {{ source(in); destination(out); }};
     /// Starts it (again) and waits until it listens.
     pub fn resume(&mut self) {
         let log = File::options().create(true).append(true).open(self.path("log")).expect("a log file");
-        let child = Command::new("syslog-ng")
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/syslog-ng/syslog-ng.sh");
+        let child = Command::new("bash")
+            .arg(script)
             .args(["-F", "--no-caps", "-f", &self.path("conf"), "-p", &self.path("pid")])
             .args(["-c", &self.path("control"), "-R", &self.path("persist")])
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()
-            .unwrap_or_else(|error| panic!("syslog-ng (`make test` installs it): {error}"));
+            .unwrap_or_else(|error| panic!("{script}: {error}"));
         self.child = Some(child);
-        until(Duration::from_secs(30), "syslog-ng", || {
+        until(Duration::from_secs(120), "syslog-ng", || {
             std::net::TcpStream::connect(("127.0.0.1", self.counted)).map(drop).map_err(|error| {
                 format!("{error}: {}", fs::read_to_string(self.path("log")).unwrap_or_default())
             })
@@ -125,7 +127,12 @@ log {{ source(in); destination(out); }};
 impl Drop for SyslogNg {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("--- syslog-ng\n{}", fs::read_to_string(self.path("log")).unwrap_or_default());
+            for file in ["log", "received"] {
+                println!(
+                    "--- syslog-ng: {file}\n{}",
+                    fs::read_to_string(self.path(file)).unwrap_or_default()
+                );
+            }
         }
         if let Some(mut child) = self.child.take() {
             // It may have ended already.
