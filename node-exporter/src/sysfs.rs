@@ -40,7 +40,7 @@ struct Kept {
 impl Sysfs {
     /// Opens each attribute when it is read.
     pub fn opening() -> Self {
-        Self { kept: HashMap::new(), limit: 0, path: PathBuf::new(), buffer: vec![0; PAGE] }
+        Self { kept: HashMap::new(), limit: 0, path: PathBuf::new(), buffer: Vec::new() }
     }
 
     /// Keeps descriptors; whoever asks for this calls [`forget_unused`](Self::forget_unused) after each scrape.
@@ -76,6 +76,8 @@ impl Sysfs {
             }
         }
         let file = File::open(&self.path)?;
+        // Only now, because few machines have all devices.
+        self.buffer.resize(PAGE, 0);
         let count = file.read_at(&mut self.buffer, 0)?;
         if self.kept.len() < self.limit {
             self.kept.insert(self.path.clone(), Kept { file, used: true });
