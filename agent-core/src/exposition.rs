@@ -6,6 +6,7 @@
 //! adds samples; what differs between the two formats is decided here. Nothing is allocated per series.
 
 mod labels;
+mod open_metrics;
 mod render;
 mod repeat;
 mod text;
@@ -160,14 +161,16 @@ impl<'a> Exposition<'a> {
         Family { state: State::Pending(&mut self.encoder), format: self.format, name, help, kind, recorder }
     }
 
-    /// The name to open a part of a histogram or a summary with (`word` says which), all parts one after the other.
-    ///
-    /// OpenMetrics would want them mixed by labels, so there each part is a family without a type.
-    pub fn part_name(&self, word: &str, base: &str, suffix: &str, first: bool) -> String {
-        match self.format {
-            Format::Text => text::part_name(word, base, suffix, first),
-            Format::OpenMetrics => format!("{base}{suffix}"),
-        }
+    /// The name to open a part of a histogram or a summary with (`word` says which), all parts one after the other: by
+    /// names in the text format, by labels and then by names [in OpenMetrics](Self::parts_by_labels).
+    pub fn part_name(word: &str, base: &str, suffix: &str, first: bool) -> String {
+        text::part_name(word, base, suffix, first)
+    }
+
+    /// Whether all parts of a histogram or a summary with the same labels come in one go, and limits of buckets and
+    /// quantiles are written as fractions, as OpenMetrics has it.
+    pub fn parts_by_labels(&self) -> bool {
+        self.format == Format::OpenMetrics
     }
 
     /// One gauge without labels.
@@ -320,7 +323,7 @@ mod tests {
             network.sample_in(&block, &[("interface", "eth0")], 9_u64);
             network.sample_in(&block, &[], 10_u64);
             for (index, suffix) in ["_bucket", "_count"].into_iter().enumerate() {
-                let name = out.part_name("histogram", "wait_seconds", suffix, index == 0);
+                let name = Exposition::part_name("histogram", "wait_seconds", suffix, index == 0);
                 out.family(&name, "Waiting.", Kind::Untyped).sample(&[("x", "1")], 3_u64);
             }
         }
@@ -379,6 +382,9 @@ mod tests {
         assert!(output.contains("# TYPE node_cpu_seconds counter\nnode_cpu_seconds_total{"), "{output}");
         assert!(output.contains("# TYPE container_memory_failcnt unknown\ncontainer_memory_failcnt 4\n"));
         assert!(output.contains("# TYPE log_router_lines counter\nlog_router_lines_total{sink=\"a\"} 5\n"));
+        let parts = "# HELP wait_seconds Waiting.\n# TYPE wait_seconds histogram\n\
+                     wait_seconds_bucket{x=\"1\"} 3\nwait_seconds_count{x=\"1\"} 3\n# HELP log_router";
+        assert!(output.contains(parts), "{output}");
         assert!(output.ends_with("# EOF\n"));
     }
 

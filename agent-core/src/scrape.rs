@@ -20,7 +20,7 @@ use crate::cli::Common;
 use crate::collector::{Bench, CollectorSet, Filter, Ticket};
 use crate::exposition::{Exposition, Format, Source, Writer, write_own};
 use crate::identity::SharedIdentity;
-use crate::self_metrics::{write_identity, write_process};
+use crate::self_metrics::{Process, write_identity};
 use crate::server::gzip::Gzip;
 use crate::server::requests::Requests;
 
@@ -65,9 +65,10 @@ pub(crate) struct Scraper {
     worker: Worker,
     /// With the thread that is at work; one that hangs keeps its own.
     workspace: Mutex<Option<Workspace>>,
-    /// Answers that are sent as the collectors write them.
+    /// What the collectors wrote, which is sent as it is or packed.
     plain: Home,
     packed: Home,
+    process: Mutex<Process>,
 }
 
 /// Memory that is kept from one scrape to the next.
@@ -114,6 +115,7 @@ impl Scraper {
             workspace: Mutex::default(),
             plain: Home::default(),
             packed: Home::default(),
+            process: Mutex::default(),
         }
     }
 
@@ -134,10 +136,8 @@ impl Scraper {
     pub(crate) async fn scrape(self: Arc<Self>, wish: Wish) -> Result<Bytes, ScrapeError> {
         let deadline = Instant::now() + wish.budget;
         let _turn = timeout_at(deadline.into(), self.turn.lock()).await.map_err(|_| ScrapeError::Busy)?;
-        if !wish.compress {
-            // What was lent was text.
-            self.collectors.recycle(String::from_utf8(self.plain.take()).unwrap_or_default());
-        }
+        // What was put there was text.
+        self.collectors.recycle(String::from_utf8(self.plain.take()).unwrap_or_default());
         let ticket = self.collectors.begin(&wish.filter);
         let mut thread = self.start(ticket, &wish)?;
         loop {
@@ -177,7 +177,7 @@ impl Scraper {
         write_own(&mut text, format, &self.registry);
         let answer = if compress {
             let answer = gzip.compress(text.as_bytes(), self.packed.take());
-            self.collectors.recycle(text);
+            self.plain.put(text.into_bytes());
             self.packed.lend(answer)
         } else {
             self.plain.lend(text.into_bytes())
@@ -192,11 +192,11 @@ struct Tail(Arc<Scraper>);
 
 impl Source for Tail {
     fn expose(&self, out: &mut Exposition<'_>) {
-        let Scraper { agent, version, common, collectors, identity, requests, .. } = &*self.0;
+        let Scraper { agent, version, common, collectors, identity, requests, process, .. } = &*self.0;
         collectors.write_rows(out);
         write_identity(out, agent, version, identity, common.node_meta);
         if common.exporter_metrics {
-            write_process(out);
+            process.lock().unwrap_or_else(PoisonError::into_inner).write(out);
             requests.write(out);
         }
     }

@@ -2,14 +2,13 @@
 //! their own ones.
 
 use std::io;
-use std::path::Path;
 
 use agent_core::error::ConfigErrors;
 use rustix::fs::FileType;
 
 use crate::filter::Filter;
 use crate::flags::{Flag, Given};
-use crate::sysfs::visit;
+use crate::sysfs::Folder;
 
 /// Leaves devices out of `netdev` and `netclass` alike.
 pub const EXCLUDE: Flag = Flag::regex(
@@ -59,9 +58,9 @@ pub struct Listed {
 }
 
 /// The devices in `/sys/class/net`, in the order of their names.
-pub fn list_devices(folder: &Path) -> io::Result<Vec<Listed>> {
+pub fn list_devices(folder: &mut Folder) -> io::Result<Vec<Listed>> {
     let mut devices = Vec::new();
-    visit(folder, |name, entry| {
+    folder.visit(|name, entry| {
         // Beside the devices there may be a file, `bonding_masters`.
         if entry.file_type() != FileType::RegularFile {
             devices.push(Listed { name: name.to_owned(), inode: entry.ino() });
@@ -93,13 +92,14 @@ mod tests {
         root.file("eth1/mtu", "");
         root.file("eth0/mtu", "");
         root.file("bonding_masters", "");
-        let before = list_devices(root.path()).unwrap();
+        let mut folder = Folder::new(root.path().to_owned());
+        let before = list_devices(&mut folder).unwrap();
         let names: Vec<_> = before.iter().map(|device| device.name.as_str()).collect();
         assert_eq!(names, ["eth0", "eth1"]);
         for (from, to) in [("eth0", "swap"), ("eth1", "eth0"), ("swap", "eth1")] {
             fs::rename(root.path().join(from), root.path().join(to)).unwrap();
         }
-        let after = list_devices(root.path()).unwrap();
+        let after = list_devices(&mut folder).unwrap();
         assert_eq!((before[0].inode, before[1].inode), (after[1].inode, after[0].inode));
     }
 }

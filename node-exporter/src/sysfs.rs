@@ -1,19 +1,21 @@
 //! Devices below `/sys`: folders of small attribute files, one number or one word in each.
 //!
 //! Folders are listed anew at each scrape, so devices may come and go. Opening an attribute costs eight times as
-//! much as reading it, so collectors of devices that live long keep descriptors, up to a limit.
+//! much as reading it, so collectors of devices that live long keep descriptors, up to a limit. The same holds for the
+//! folders of a class, which stay as long as their driver.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use agent_core::collector::CollectError;
 use agent_core::exposition::{Exposition, Kind, LabelBlock, Value};
 use agent_core::read::{parse_u64, text};
-use rustix::fs::{Mode, OFlags, RawDir, RawDirEntry, open};
+use rustix::fs::{Mode, OFlags, RawDir, RawDirEntry, SeekFrom, open, seek};
 
 /// No attribute is longer than a page.
 const PAGE: usize = 4096;
@@ -38,7 +40,7 @@ struct Kept {
 impl Sysfs {
     /// Opens each attribute when it is read.
     pub fn opening() -> Self {
-        Self { kept: HashMap::new(), limit: 0, path: PathBuf::new(), buffer: vec![0; PAGE] }
+        Self { kept: HashMap::new(), limit: 0, path: PathBuf::new(), buffer: Vec::new() }
     }
 
     /// Keeps descriptors; whoever asks for this calls [`forget_unused`](Self::forget_unused) after each scrape.
@@ -74,6 +76,8 @@ impl Sysfs {
             }
         }
         let file = File::open(&self.path)?;
+        // Only now, because few machines have all devices.
+        self.buffer.resize(PAGE, 0);
         let count = file.read_at(&mut self.buffer, 0)?;
         if self.kept.len() < self.limit {
             self.kept.insert(self.path.clone(), Kept { file, used: true });
@@ -102,6 +106,55 @@ impl Sysfs {
     }
 }
 
+/// A folder whose descriptor is kept, for those that are listed at each scrape.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    open: Option<OwnedFd>,
+}
+
+impl Folder {
+    /// Nothing is opened before the first list.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, open: None }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What [`visit`] gives, as it is now.
+    pub fn visit(&mut self, mut entry: impl FnMut(&str, &RawDirEntry<'_>)) -> io::Result<()> {
+        let mut visit = |folder: OwnedFd| {
+            let mut seen = false;
+            let result = visit_open(&folder, |name, found| {
+                seen = true;
+                entry(name, found);
+            });
+            (folder, seen, result)
+        };
+        let kept = self.open.take().filter(|folder| seek(folder, SeekFrom::Start(0)).is_ok());
+        // One that was removed is empty, even where there is a new one in its place.
+        let kept = kept.map(&mut visit).filter(|(_, seen, _)| *seen);
+        let (folder, seen, result) = match kept {
+            Some(visited) => visited,
+            None => visit(open_folder(&self.path)?),
+        };
+        self.open = (seen && result.is_ok()).then_some(folder);
+        result
+    }
+
+    /// What [`list`] gives, as it is now.
+    pub fn list(&mut self) -> Result<Vec<String>, CollectError> {
+        let mut names = Vec::new();
+        let result = self.visit(|name, _| names.push(name.to_owned()));
+        result.map_err(|error| CollectError::io(&self.path, error))?;
+        names.sort_unstable();
+        Ok(names)
+    }
+}
+
 /// The names in a folder, sorted; names that are no text are left out.
 pub fn list(folder: &Path) -> Result<Vec<String>, CollectError> {
     let mut names = Vec::new();
@@ -112,10 +165,18 @@ pub fn list(folder: &Path) -> Result<Vec<String>, CollectError> {
 
 /// Calls `entry` with name and entry of all that is in a folder, in no order; names that are no text are left out. The
 /// standard library's way would ask for more and take memory each time.
-pub fn visit(folder: &Path, mut entry: impl FnMut(&str, &RawDirEntry<'_>)) -> io::Result<()> {
-    let descriptor = open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+pub fn visit(folder: &Path, entry: impl FnMut(&str, &RawDirEntry<'_>)) -> io::Result<()> {
+    visit_open(&open_folder(folder)?, entry)
+}
+
+fn open_folder(folder: &Path) -> io::Result<OwnedFd> {
+    Ok(open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// From where the descriptor stands to the end.
+fn visit_open(folder: &OwnedFd, mut entry: impl FnMut(&str, &RawDirEntry<'_>)) -> io::Result<()> {
     let mut buffer = [MaybeUninit::uninit(); PAGE];
-    let mut folder = RawDir::new(descriptor, &mut buffer);
+    let mut folder = RawDir::new(folder, &mut buffer);
     while let Some(found) = folder.next() {
         let found = found?;
         if let Some(name) = text(found.file_name().to_bytes()).filter(|name| !matches!(*name, "." | "..")) {
@@ -288,6 +349,27 @@ mod tests {
         let names: Vec<_> = list_numbered(root.path(), "mc").unwrap();
         assert_eq!(names, [("mc10".to_owned(), "10".to_owned()), ("mc2".to_owned(), "2".to_owned())]);
         assert!(matches!(list(&root.path().join("none")), Err(CollectError::NoData(_))));
+    }
+
+    #[test]
+    fn a_kept_folder_is_fresh_and_comes_back() {
+        let root = FakeRoot::new();
+        let mut folder = Folder::new(root.path().join("class"));
+        assert!(matches!(folder.list(), Err(CollectError::NoData(_))));
+        fs::create_dir(folder.path()).unwrap();
+        assert_eq!(folder.list().unwrap(), [""; 0]);
+        root.file("class/b", "");
+        assert_eq!(folder.list().unwrap(), ["b"]);
+        root.file("class/a", "");
+        fs::remove_file(folder.path().join("b")).unwrap();
+        assert_eq!(folder.list().unwrap(), ["a"]);
+        fs::remove_dir_all(folder.path()).unwrap();
+        assert!(matches!(folder.list(), Err(CollectError::NoData(_))));
+        root.file("class/c", "");
+        assert_eq!(folder.list().unwrap(), ["c"]);
+        fs::remove_dir_all(folder.path()).unwrap();
+        root.file("class/d", "");
+        assert_eq!(folder.list().unwrap(), ["d"]);
     }
 
     #[test]

@@ -106,11 +106,11 @@ limit() { # what value unit limit
 }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", a / b }'; }
 
-# The files of a scrape: those that ours keeps open, without the table of mounts, which is rarely read, and those that it
+# The files of a scrape: those that ours keeps open, without the table of mounts, which is rarely read, and the one that it
 # opens each time on any machine.
 kernel_files() {
-  find "/proc/${pid[ours]}/fd" -lname '/*' -printf '%l\n' | grep -E '^/(proc|sys)/' | grep -v mountinfo
-  printf '%s\n' /proc/self/stat /etc/os-release
+  find "/proc/${pid[ours]}/fd" -lname '/*' -xtype f -printf '%l\n' | grep -E '^/(proc|sys)/' | grep -v mountinfo
+  printf '%s\n' /etc/os-release
 }
 
 # All three by turns, then ours without compression and the kernel alone.

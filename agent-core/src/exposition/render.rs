@@ -9,6 +9,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
 
+use super::open_metrics::OpenMetricsWriter;
 use super::text::TextWriter;
 use super::{Exposition, Format};
 
@@ -53,7 +54,7 @@ impl Writer {
     pub(crate) fn append(&self, buffer: &mut String) {
         report(match self.format {
             Format::Text => encode_registry(&mut TextWriter::collectors(buffer), &self.registry),
-            Format::OpenMetrics => encode_registry(buffer, &self.registry),
+            Format::OpenMetrics => encode_registry(&mut OpenMetricsWriter::new(buffer), &self.registry),
         });
     }
 }

@@ -9,20 +9,23 @@
 
 use std::fmt::{self, Write};
 
-const HELP: &str = "# HELP ";
-const TYPE: &str = "# TYPE ";
+use super::open_metrics::push;
+
+pub(super) const HELP: &str = "# HELP ";
+pub(super) const TYPE: &str = "# TYPE ";
 
 /// Separates what the name of a part carries; no metric name has it.
-const MARK: char = '\u{1f}';
+pub(super) const MARK: u8 = 0x1f;
+const SEPARATOR: char = MARK as char;
 
 /// The name under which a part of a histogram or a summary is opened: the word of its TYPE line, the name of the whole,
 /// the suffix of the part, and whether it is the first of its parts.
 pub(super) fn part_name(word: &str, base: &str, suffix: &str, first: bool) -> String {
-    format!("{MARK}{word}{MARK}{base}{MARK}{suffix}{MARK}{}", u8::from(first))
+    format!("{SEPARATOR}{word}{SEPARATOR}{base}{SEPARATOR}{suffix}{SEPARATOR}{}", u8::from(first))
 }
 
-fn parse_part(name: &str) -> Option<(&str, &str, &str, bool)> {
-    let mut parts = name.strip_prefix(MARK)?.split(MARK);
+pub(super) fn parse_part(name: &str) -> Option<(&str, &str, &str, bool)> {
+    let mut parts = name.strip_prefix(SEPARATOR)?.split(SEPARATOR);
     let part = (parts.next()?, parts.next()?, parts.next()?, parts.next()? == "1");
     parts.next().is_none().then_some(part)
 }
@@ -90,7 +93,7 @@ impl Write for TextWriter<'_> {
             State::Samples if token == HELP => self.state = State::Help,
             State::Samples => match parse_part(token) {
                 Some((_, base, suffix, _)) => self.out.extend([base, suffix]),
-                None => self.out.push_str(token),
+                None => push(self.out, token),
             },
             State::Help if token == TYPE => self.state = State::TypeName,
             State::Help => self.help.push_str(token),

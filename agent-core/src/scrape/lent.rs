@@ -17,6 +17,11 @@ impl Home {
         buffer
     }
 
+    /// Keeps a buffer for the next answer.
+    pub(super) fn put(&self, buffer: Vec<u8>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = buffer;
+    }
+
     /// Makes a buffer an answer that comes back here once it has been sent.
     pub(super) fn lend(&self, buffer: Vec<u8>) -> Bytes {
         Bytes::from_owner(Lent { buffer, home: self.clone() })
@@ -36,7 +41,7 @@ impl AsRef<[u8]> for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        *self.home.0.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.buffer);
+        self.home.put(std::mem::take(&mut self.buffer));
     }
 }
 

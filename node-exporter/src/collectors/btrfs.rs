@@ -3,14 +3,14 @@
 //! What only an ioctl tells (unused bytes and errors of each device) is left out: it needs rights that this agent is
 //! not meant to have.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, Kind, Value};
 use agent_core::read::{fields, lines, parse_u64};
 
 use crate::host::Host;
-use crate::sysfs::{Attribute, Device, Sysfs, list, write_attributes};
+use crate::sysfs::{Attribute, Device, Folder, Sysfs, list, write_attributes};
 
 /// The kernel's sectors, in bytes.
 const SECTOR: u64 = 512;
@@ -88,7 +88,7 @@ fn ratio(mode: &str, devices: usize) -> Option<f64> {
 /// The collector.
 #[derive(Debug)]
 pub(super) struct Btrfs {
-    folder: PathBuf,
+    folder: Folder,
     sysfs: Sysfs,
 }
 
@@ -106,11 +106,11 @@ struct Found {
 
 impl Btrfs {
     pub(super) fn new(host: &Host) -> Self {
-        Self { folder: host.roots.sysfs.join("fs/btrfs"), sysfs: Sysfs::opening() }
+        Self { folder: Folder::new(host.roots.sysfs.join("fs/btrfs")), sysfs: Sysfs::opening() }
     }
 
     fn read_system(&mut self, uuid: &str, found: &mut Found) {
-        let folder = self.folder.join(uuid);
+        let folder = self.folder.path().join(uuid);
         found.infos.push((uuid.to_owned(), self.sysfs.label(&folder, "label")));
         found.systems.push(Device::read(&mut self.sysfs, &folder, SYSTEM, &[("uuid", uuid)]));
         // Kernels before 5.19 do not count commits; node_exporter says 0 then.
@@ -154,7 +154,7 @@ impl Collector for Btrfs {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
         let mut found = Found::default();
         // Beside file systems there are `features` and `debug`.
-        for uuid in list(&self.folder)?.iter().filter(|name| name.contains('-')) {
+        for uuid in self.folder.list()?.iter().filter(|name| name.contains('-')) {
             self.read_system(uuid, &mut found);
         }
         if found.infos.is_empty() {

@@ -1,14 +1,12 @@
 //! `cpufreq`: frequencies of CPUs, from `/sys/devices/system/cpu/cpu*/cpufreq`.
 
-use std::path::PathBuf;
-
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, Kind, Value};
 
 use super::{Build, cpu};
 use crate::flags::Given;
 use crate::host::Host;
-use crate::sysfs::{Attribute, Device, Sysfs, list_numbered, whole, write_attributes};
+use crate::sysfs::{Attribute, Device, Folder, Sysfs, numbered, whole, write_attributes};
 
 /// The family that `cpu` writes from `/proc/cpuinfo`, with other labels, where it is told to.
 const CURRENT: &[Attribute] =
@@ -39,7 +37,7 @@ pub(super) fn build(given: Given<'_>) -> Build {
 
 #[derive(Debug)]
 struct Cpufreq {
-    folder: PathBuf,
+    folder: Folder,
     current: bool,
     sysfs: Sysfs,
 }
@@ -54,7 +52,11 @@ struct Governor {
 
 impl Cpufreq {
     fn new(host: &Host, current: bool) -> Self {
-        Self { folder: host.roots.sysfs.join("devices/system/cpu"), current, sysfs: Sysfs::keeping() }
+        Self {
+            folder: Folder::new(host.roots.sysfs.join("devices/system/cpu")),
+            current,
+            sysfs: Sysfs::keeping(),
+        }
     }
 }
 
@@ -63,19 +65,19 @@ impl Collector for Cpufreq {
         let mut current = Vec::new();
         let mut devices = Vec::new();
         let mut governors = Vec::new();
-        for (name, cpu) in list_numbered(&self.folder, "cpu")? {
-            let folder = self.folder.join(name).join("cpufreq");
+        for (name, cpu) in numbered(&self.folder.list()?, "cpu") {
+            let folder = self.folder.path().join(name).join("cpufreq");
             if !folder.exists() {
                 continue;
             }
-            let labels = [("cpu", cpu.as_str())];
+            let labels = [("cpu", cpu)];
             if self.current {
                 current.push(Device::read(&mut self.sysfs, &folder, CURRENT, &labels));
             }
             devices.push(Device::read(&mut self.sysfs, &folder, ATTRIBUTES, &labels));
             if let Some(name) = self.sysfs.text(&folder, "scaling_governor") {
                 let offered = self.sysfs.label(&folder, "scaling_available_governors");
-                governors.push(Governor { cpu, name, offered });
+                governors.push(Governor { cpu: cpu.to_owned(), name, offered });
             }
         }
         self.sysfs.forget_unused();

@@ -1,12 +1,12 @@
 //! `dmmultipath`: disks that are reached over several paths, from `/sys/block/dm-*`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, Kind};
 
 use crate::host::Host;
-use crate::sysfs::{Sysfs, list, list_numbered};
+use crate::sysfs::{Folder, Sysfs, list, numbered};
 
 /// The kernel's sectors, in bytes.
 const SECTOR: u64 = 512;
@@ -26,7 +26,7 @@ const NUMBERS: [Number; 5] = [
 /// The collector.
 #[derive(Debug)]
 pub(super) struct Dmmultipath {
-    folder: PathBuf,
+    folder: Folder,
     sysfs: Sysfs,
 }
 
@@ -52,12 +52,12 @@ impl Disk {
 
 impl Dmmultipath {
     pub(super) fn new(host: &Host) -> Self {
-        Self { folder: host.roots.sysfs.join("block"), sysfs: Sysfs::opening() }
+        Self { folder: Folder::new(host.roots.sysfs.join("block")), sysfs: Sysfs::opening() }
     }
 
     /// `None` for other devices of the device mapper.
     fn read_disk(&mut self, sysfs_name: String) -> Option<Disk> {
-        let folder = self.folder.join(&sysfs_name);
+        let folder = self.folder.path().join(&sysfs_name);
         let uuid = self.sysfs.text(&folder, "dm/uuid").filter(|uuid| uuid.starts_with("mpath-"))?;
         let suspended = self.sysfs.number(&folder, "dm/suspended");
         Some(Disk {
@@ -73,7 +73,7 @@ impl Dmmultipath {
     fn read_paths(&mut self, disk: &Path) -> Vec<(String, String)> {
         let devices = list(&disk.join("slaves")).unwrap_or_default().into_iter();
         let states = devices.map(|device| {
-            let state = self.sysfs.text(&self.folder.join(&device), "device/state");
+            let state = self.sysfs.text(&self.folder.path().join(&device), "device/state");
             (device, state.unwrap_or_else(|| "unknown".to_owned()))
         });
         states.collect()
@@ -82,8 +82,9 @@ impl Dmmultipath {
 
 impl Collector for Dmmultipath {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
-        let names = list_numbered(&self.folder, "dm-")?;
-        let disks: Vec<_> = names.into_iter().filter_map(|(name, _)| self.read_disk(name)).collect();
+        let names = self.folder.list()?;
+        let disks = numbered(&names, "dm-").filter_map(|(name, _)| self.read_disk(name.to_owned()));
+        let disks: Vec<_> = disks.collect();
         let help = "What a disk with several paths is.";
         let mut family = out.family("node_dmmultipath_device_info", help, Kind::Gauge);
         for Disk { name, sysfs_name, uuid, .. } in &disks {

@@ -5,8 +5,6 @@
 mod attributes;
 mod device;
 
-use std::path::PathBuf;
-
 use agent_core::collector::{CollectError, Collector};
 use agent_core::error::ConfigErrors;
 use agent_core::exposition::{Exposition, Kind, Value};
@@ -19,6 +17,7 @@ use crate::filter::Filter;
 use crate::flags::{Flag, Given};
 use crate::host::Host;
 use crate::network::{Devices, list_devices};
+use crate::sysfs::Folder;
 use crate::table::{Column, write_devices};
 
 const IGNORED: Flag = Flag::regex("collector.netclass.ignored-devices", "^$", "Devices to leave out");
@@ -73,7 +72,7 @@ pub(super) fn build(given: Given<'_>) -> Result<Build, ConfigErrors> {
 
 #[derive(Debug)]
 struct Netclass {
-    folder: PathBuf,
+    folder: Folder,
     wanted: Devices,
     valid_speed_only: bool,
     devices: Vec<Device>,
@@ -85,7 +84,7 @@ impl Netclass {
     fn new(host: &Host, wanted: Devices, valid_speed_only: bool) -> Self {
         let allowed = getrlimit(Resource::Nofile).current.map_or(u64::MAX, |limit| limit / 2);
         Self {
-            folder: host.roots.sysfs.join("class/net"),
+            folder: Folder::new(host.roots.sysfs.join("class/net")),
             wanted,
             valid_speed_only,
             devices: Vec::new(),
@@ -95,7 +94,8 @@ impl Netclass {
 
     /// Forgets devices that are gone and takes in new ones, in the order of their names.
     fn list(&mut self) -> Result<(), CollectError> {
-        let listed = list_devices(&self.folder).map_err(|error| CollectError::io(&self.folder, error))?;
+        let listed = list_devices(&mut self.folder);
+        let listed = listed.map_err(|error| CollectError::io(self.folder.path(), error))?;
         self.devices.retain(|device| listed.binary_search(device.listed()).is_ok());
         for new in listed {
             if let Err(place) = self.devices.binary_search_by(|device| device.listed().cmp(&new))
@@ -114,7 +114,7 @@ impl Collector for Netclass {
         let Self { folder, devices, most, valid_speed_only, .. } = self;
         let mut free = *most;
         // A device that went since the listing costs only its own series.
-        devices.retain_mut(|device| device.read(folder, &mut free));
+        devices.retain_mut(|device| device.read(folder.path(), &mut free));
         let rows = || devices.iter().map(|device| (device.name(), device));
         write_devices(out, COLUMNS, rows);
         let help = "Bytes that a link can carry in a second.";

@@ -2,8 +2,6 @@
 
 mod attributes;
 
-use std::path::PathBuf;
-
 use agent_core::collector::{CollectError, Collector};
 use agent_core::error::ConfigErrors;
 use agent_core::exposition::{Exposition, Kind};
@@ -13,7 +11,7 @@ use self::attributes::ATTRIBUTES;
 use super::Build;
 use crate::flags::{Flag, Given};
 use crate::host::Host;
-use crate::sysfs::{Device, Sysfs, list, write_attributes};
+use crate::sysfs::{Device, Folder, Sysfs, write_attributes};
 
 const IGNORED: Flag =
     Flag::regex("collector.powersupply.ignored-supplies", "^$", "Supplies to leave out of powersupplyclass");
@@ -41,25 +39,29 @@ pub(super) fn build(given: Given<'_>) -> Result<Build, ConfigErrors> {
 
 #[derive(Debug)]
 struct PowerSupplyClass {
-    folder: PathBuf,
+    folder: Folder,
     ignored: Option<Regex>,
     sysfs: Sysfs,
 }
 
 impl PowerSupplyClass {
     fn new(host: &Host, ignored: Option<Regex>) -> Self {
-        Self { folder: host.roots.sysfs.join("class/power_supply"), ignored, sysfs: Sysfs::keeping() }
+        Self {
+            folder: Folder::new(host.roots.sysfs.join("class/power_supply")),
+            ignored,
+            sysfs: Sysfs::keeping(),
+        }
     }
 }
 
 impl Collector for PowerSupplyClass {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
-        let mut names = list(&self.folder)?;
+        let mut names = self.folder.list()?;
         names.retain(|name| !self.ignored.as_ref().is_some_and(|ignored| ignored.is_match(name)));
         let mut supplies = Vec::new();
         let mut infos = Vec::new();
         for name in &names {
-            let folder = self.folder.join(name);
+            let folder = self.folder.path().join(name);
             let labels = [("power_supply", name.as_str())];
             supplies.push(Device::read(&mut self.sysfs, &folder, ATTRIBUTES, &labels));
             infos.push(INFO.map(|file| self.sysfs.label(&folder, file)));

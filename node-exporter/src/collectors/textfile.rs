@@ -170,7 +170,8 @@ fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
-    use agent_core::testing::{FakeRoot, collect};
+    use agent_core::exposition::Format;
+    use agent_core::testing::{FakeRoot, collect, collect_as};
 
     use super::*;
     use crate::host::fake;
@@ -261,6 +262,29 @@ mod tests {
                        # HELP s Short.\n# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_count 2\ns_sum 3\n";
         root.file("a.prom", content);
         assert!(collected(&root).starts_with(content), "{}", collected(&root));
+    }
+
+    #[test]
+    fn in_open_metrics_their_parts_are_together() {
+        let root = FakeRoot::new();
+        let content = "# HELP h Long.\n# TYPE h histogram\n\
+                       h_bucket{x=\"b\",le=\"2\"} 1\nh_bucket{x=\"b\",le=\"+Inf\"} 2\n\
+                       h_bucket{x=\"a\",le=\"0.5\"} 3\nh_bucket{x=\"a\",le=\"+Inf\"} 4\n\
+                       h_sum{x=\"b\"} 5\nh_sum{x=\"a\"} 6\nh_count{x=\"b\"} 2\nh_count{x=\"a\"} 4\n\
+                       # HELP s Short.\n# TYPE s summary\ns{quantile=\"0.5\"} 1\ns{quantile=\"1\"} 1.5\ns_count 2\ns_sum 3\n\
+                       # TYPE u untyped\nu 1\n";
+        root.file("a.prom", content);
+        let (text, error) = collect_as(Format::OpenMetrics, textfile(&root, &[""], None));
+        assert!(error.is_none(), "{error:?}");
+        let expected = "# HELP h Long.\n# TYPE h histogram\n\
+                        h_bucket{x=\"a\",le=\"0.5\"} 3\nh_bucket{x=\"a\",le=\"+Inf\"} 4\n\
+                        h_count{x=\"a\"} 4\nh_sum{x=\"a\"} 6\n\
+                        h_bucket{x=\"b\",le=\"2.0\"} 1\nh_bucket{x=\"b\",le=\"+Inf\"} 2\n\
+                        h_count{x=\"b\"} 2\nh_sum{x=\"b\"} 5\n\
+                        # HELP s Short.\n# TYPE s summary\ns{quantile=\"0.5\"} 1\ns{quantile=\"1.0\"} 1.5\ns_count 2\ns_sum 3\n\
+                        # HELP u Metric read";
+        assert!(text.starts_with(expected), "{text}");
+        assert!(text.contains("# TYPE u unknown\nu 1\n"), "{text}");
     }
 
     #[test]

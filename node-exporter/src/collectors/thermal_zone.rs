@@ -1,12 +1,10 @@
 //! `thermal_zone`: temperatures and cooling, from `/sys/class/thermal`.
 
-use std::path::PathBuf;
-
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::Exposition;
 
 use crate::host::Host;
-use crate::sysfs::{Attribute, Device, Sysfs, list, milli, numbered, write_attributes};
+use crate::sysfs::{Attribute, Device, Folder, Sysfs, milli, numbered, write_attributes};
 
 const ZONES: &[Attribute] =
     &[Attribute::gauge("temp", "node_thermal_zone_temp", "Temperature of a zone in degrees Celsius.")
@@ -24,19 +22,19 @@ const COOLING: &[Attribute] = &[
 /// The collector.
 #[derive(Debug)]
 pub(super) struct ThermalZone {
-    folder: PathBuf,
+    folder: Folder,
     sysfs: Sysfs,
 }
 
 impl ThermalZone {
     pub(super) fn new(host: &Host) -> Self {
-        Self { folder: host.roots.sysfs.join("class/thermal"), sysfs: Sysfs::keeping() }
+        Self { folder: Folder::new(host.roots.sysfs.join("class/thermal")), sysfs: Sysfs::keeping() }
     }
 
     /// The devices of one kind, labelled by number and type.
     fn read(&mut self, names: &[String], prefix: &str, label: &str, attributes: &[Attribute]) -> Vec<Device> {
         let devices = numbered(names, prefix).map(|(name, number)| {
-            let folder = self.folder.join(name);
+            let folder = self.folder.path().join(name);
             let kind = self.sysfs.label(&folder, "type");
             Device::read(&mut self.sysfs, &folder, attributes, &[(label, number), ("type", &kind)])
         });
@@ -46,7 +44,7 @@ impl ThermalZone {
 
 impl Collector for ThermalZone {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
-        let names = list(&self.folder)?;
+        let names = self.folder.list()?;
         let zones = self.read(&names, "thermal_zone", "zone", ZONES);
         let cooling = self.read(&names, "cooling_device", "name", COOLING);
         self.sysfs.forget_unused();

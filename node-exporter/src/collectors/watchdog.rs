@@ -1,12 +1,10 @@
 //! `watchdog`: timers that restart a machine which hangs, from `/sys/class/watchdog`.
 
-use std::path::PathBuf;
-
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, Kind};
 
 use crate::host::Host;
-use crate::sysfs::{Attribute, Device, Sysfs, list, write_attributes};
+use crate::sysfs::{Attribute, Device, Folder, Sysfs, write_attributes};
 
 #[rustfmt::skip]
 const ATTRIBUTES: &[Attribute] = &[
@@ -24,27 +22,29 @@ const INFO: [&str; 5] = ["options", "identity", "state", "status", "pretimeout_g
 /// The collector.
 #[derive(Debug)]
 pub(super) struct Watchdog {
-    folder: PathBuf,
+    folder: Folder,
     sysfs: Sysfs,
 }
 
 impl Watchdog {
     pub(super) fn new(host: &Host) -> Self {
-        Self { folder: host.roots.sysfs.join("class/watchdog"), sysfs: Sysfs::opening() }
+        Self { folder: Folder::new(host.roots.sysfs.join("class/watchdog")), sysfs: Sysfs::opening() }
     }
 }
 
 impl Collector for Watchdog {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
-        let names = list(&self.folder)?;
+        let names = self.folder.list()?;
         let devices: Vec<_> = names
             .iter()
-            .map(|name| Device::read(&mut self.sysfs, &self.folder.join(name), ATTRIBUTES, &[("name", name)]))
+            .map(|name| {
+                Device::read(&mut self.sysfs, &self.folder.path().join(name), ATTRIBUTES, &[("name", name)])
+            })
             .collect();
         write_attributes(out, ATTRIBUTES, &devices);
         let mut family = out.family("node_watchdog_info", "What a watchdog timer is.", Kind::Gauge);
         for name in &names {
-            let folder = self.folder.join(name);
+            let folder = self.folder.path().join(name);
             let values = INFO.map(|file| self.sysfs.label(&folder, file));
             let mut labels = vec![("name", name.as_str())];
             labels.extend(INFO.into_iter().zip(values.iter().map(String::as_str)));

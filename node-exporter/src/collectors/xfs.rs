@@ -1,13 +1,11 @@
 //! `xfs`: what the XFS file systems have done (`/sys/fs/xfs/*/stats/stats`).
 
-use std::path::PathBuf;
-
 use agent_core::collector::{CollectError, Collector};
 use agent_core::exposition::{Exposition, Kind};
 use agent_core::read::{Scratch, fields, lines, parse_u64};
 
 use crate::host::Host;
-use crate::sysfs::list;
+use crate::sysfs::Folder;
 
 /// A counter: the word its line begins with, its place after the word, name and HELP.
 type Counter = (&'static [u8], usize, &'static str, &'static str);
@@ -61,21 +59,23 @@ type Numbers = [Option<u64>; COUNTERS.len()];
 /// The collector. File systems come and go and are few, so no descriptor is kept.
 #[derive(Debug)]
 pub(super) struct Xfs {
-    folder: PathBuf,
+    folder: Folder,
     scratch: Scratch,
 }
 
 impl Xfs {
     pub(super) fn new(host: &Host) -> Self {
-        Self { folder: host.roots.sysfs.join("fs/xfs"), scratch: Scratch::default() }
+        Self { folder: Folder::new(host.roots.sysfs.join("fs/xfs")), scratch: Scratch::default() }
     }
 
     fn read_all(&mut self) -> Result<Vec<(String, Numbers)>, CollectError> {
-        let all = list(&self.folder)?
+        let all = self
+            .folder
+            .list()?
             .into_iter()
             .filter_map(|name| {
                 // The folder has a file of the sums over all file systems too, one level higher.
-                let content = self.scratch.read(&self.folder.join(&name).join("stats/stats")).ok()?;
+                let content = self.scratch.read(&self.folder.path().join(&name).join("stats/stats")).ok()?;
                 Some((name, parse(content)))
             })
             .collect();

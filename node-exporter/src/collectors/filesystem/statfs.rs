@@ -139,7 +139,10 @@ impl Workers {
         while state.unanswered > 0 && Instant::now() < deadline {
             if !state.waiting.is_empty() {
                 if state.idle > 0 {
+                    // Whoever is woken while the lock is held has to wait for it at once.
+                    drop(state);
                     self.shared.work.notify_one();
+                    state = self.shared.lock();
                 } else if let Err(error) = start(&self.shared) {
                     warn!(%error, "no thread could be started to ask file systems");
                     break;
@@ -215,7 +218,9 @@ fn work(shared: &Shared) {
             *place = Some(answer);
             state.unanswered = state.unanswered.saturating_sub(1);
             if state.unanswered == 0 {
+                drop(state);
                 shared.done.notify_one();
+                state = shared.lock();
             }
         }
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use agent_core::read::parse_u64;
 
 use crate::network::{Listed, list_devices};
+use crate::sysfs::Folder;
 
 /// Descriptors that are kept; devices beyond are read by opening.
 const MOST_DESCRIPTORS: usize = 2048;
@@ -16,7 +17,7 @@ const LONGEST: usize = 512;
 /// Counters of packets that nobody wanted, with their descriptors.
 #[derive(Debug)]
 pub(super) struct Attributes {
-    folder: PathBuf,
+    folder: Folder,
     counters: Vec<Counter>,
 }
 
@@ -28,12 +29,12 @@ struct Counter {
 
 impl Attributes {
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, counters: Vec::new() }
+        Self { folder: Folder::new(folder), counters: Vec::new() }
     }
 
     /// Forgets devices that are gone and takes in new ones.
     pub(super) fn list(&mut self) {
-        let listed = list_devices(&self.folder).unwrap_or_default();
+        let listed = list_devices(&mut self.folder).unwrap_or_default();
         self.counters.retain(|counter| listed.binary_search(&counter.device).is_ok());
         for device in listed {
             if let Err(place) = self.counters.binary_search_by(|counter| counter.device.cmp(&device)) {
@@ -50,7 +51,7 @@ impl Attributes {
         if let Some(file) = &counter.file {
             return read(file);
         }
-        let file = File::open(self.folder.join(device).join("statistics/rx_nohandler")).ok()?;
+        let file = File::open(self.folder.path().join(device).join("statistics/rx_nohandler")).ok()?;
         let value = read(&file);
         counter.file = (place < MOST_DESCRIPTORS).then_some(file);
         value
@@ -58,7 +59,7 @@ impl Attributes {
 
     /// The alias that somebody gave a device; empty where there is none.
     pub(super) fn read_alias(&self, device: &str) -> String {
-        let content = std::fs::read(self.folder.join(device).join("ifalias")).unwrap_or_default();
+        let content = std::fs::read(self.folder.path().join(device).join("ifalias")).unwrap_or_default();
         String::from_utf8_lossy(content.trim_ascii()).into_owned()
     }
 }

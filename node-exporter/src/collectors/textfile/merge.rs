@@ -1,5 +1,6 @@
 //! Families of all files together: one HELP, one TYPE, no series twice.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use agent_core::exposition::{Exposition, Kind};
@@ -53,25 +54,12 @@ impl Merged {
         for Entry { family, files } in self.entries.values() {
             let origin = || format!("Metric read from {}", files.join(", "));
             let help = family.help.clone().unwrap_or_else(origin);
-            let (kind, whole) = match family.kind {
-                Type::Counter => (Kind::Counter, None),
-                Type::Gauge => (Kind::Gauge, None),
-                Type::Untyped => (Kind::Untyped, None),
-                Type::Summary => (Kind::Untyped, Some("summary")),
-                Type::Histogram => (Kind::Untyped, Some("histogram")),
-            };
-            let labels: Vec<_> = family.label_names();
-            // The parts of a histogram or a summary (`_bucket`, `_sum`, `_count`) each stay in one piece.
-            let names: BTreeSet<_> = family.samples.iter().map(|sample| &sample.name).collect();
-            for (index, name) in names.into_iter().enumerate() {
-                let part = whole.map(|word| {
-                    let suffix = name.strip_prefix(family.name.as_str()).unwrap_or_default();
-                    out.part_name(word, &family.name, suffix, index == 0)
-                });
-                let mut written = out.family(part.as_ref().unwrap_or(name), &help, kind);
-                for sample in family.samples.iter().filter(|sample| sample.name == *name) {
-                    written.sample(&complete(sample, &labels, family.kind), sample.value);
-                }
+            match family.kind {
+                Type::Counter => write_plain(out, family, &help, Kind::Counter),
+                Type::Gauge => write_plain(out, family, &help, Kind::Gauge),
+                Type::Untyped => write_plain(out, family, &help, Kind::Untyped),
+                Type::Summary => write_parts(out, family, &help, ("summary", "quantile")),
+                Type::Histogram => write_parts(out, family, &help, ("histogram", "le")),
             }
         }
     }
@@ -90,13 +78,53 @@ impl Entry {
     }
 }
 
-/// The labels of a sample; those that only others of its family have are empty, so that all are alike.
-fn complete<'a>(sample: &'a Sample, names: &[&'a str], kind: Type) -> Vec<(&'a str, &'a str)> {
-    let mut labels: Vec<_> = sample.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    if matches!(kind, Type::Counter | Type::Gauge | Type::Untyped) {
-        labels.extend(
-            names.iter().filter(|name| !sample.labels.iter().any(|(k, _)| k == *name)).map(|n| (*n, "")),
-        );
+fn write_plain(out: &mut Exposition<'_>, family: &Family, help: &str, kind: Kind) {
+    let names = family.label_names();
+    let mut written = out.family(&family.name, help, kind);
+    for sample in &family.samples {
+        written.sample(&complete(sample, &names), sample.value);
     }
+}
+
+/// The labels of a sample; those that only others of its family have are empty, so that all are alike.
+fn complete<'a>(sample: &'a Sample, names: &[&'a str]) -> Vec<(&'a str, &'a str)> {
+    let mut labels: Vec<_> = sample.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let missing = names.iter().filter(|name| !sample.labels.iter().any(|(known, _)| known == *name));
+    labels.extend(missing.map(|name| (*name, "")));
     labels
+}
+
+/// A histogram or a summary: its word, and the label that tells its samples of one name apart.
+fn write_parts(out: &mut Exposition<'_>, family: &Family, help: &str, (word, limit): (&str, &str)) {
+    let by_labels = out.parts_by_labels();
+    let mut groups = BTreeMap::<_, Vec<_>>::new();
+    for sample in &family.samples {
+        let labels = sample.labels.iter().filter(|(key, _)| by_labels && key != limit);
+        groups.entry(labels.collect::<BTreeSet<_>>()).or_default().push(sample);
+    }
+    let mut first = true;
+    for samples in groups.values() {
+        let names: BTreeSet<_> = samples.iter().map(|sample| &sample.name).collect();
+        for name in names {
+            let suffix = name.strip_prefix(family.name.as_str()).unwrap_or_default();
+            let part = Exposition::part_name(word, &family.name, suffix, first);
+            first = false;
+            let mut written = out.family(&part, help, Kind::Untyped);
+            for sample in samples.iter().filter(|sample| sample.name == *name) {
+                let values = sample.labels.iter().map(|(key, value)| {
+                    let fraction = by_labels && key == limit;
+                    (key.as_str(), if fraction { as_fraction(value) } else { Cow::from(value) })
+                });
+                let values: Vec<_> = values.collect();
+                let labels: Vec<_> = values.iter().map(|(key, value)| (*key, &**value)).collect();
+                written.sample(&labels, sample.value);
+            }
+        }
+    }
+}
+
+/// A whole number with a decimal point, anything else as it is.
+fn as_fraction(number: &str) -> Cow<'_, str> {
+    let whole = number.parse::<i64>().is_ok();
+    if whole { Cow::Owned(format!("{number}.0")) } else { Cow::Borrowed(number) }
 }
