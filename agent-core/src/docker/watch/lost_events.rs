@@ -32,9 +32,13 @@ impl Engine {
             "/version" => json!({"ApiVersion": "1.41", "Version": "20.10.24"}),
             "/info" => json!({"Name": "node"}),
             "/events" => return Either::Right(StreamBody::new(futures_util::stream::pending())),
-            "/containers/json" => {
-                self.containers.lock().unwrap().iter().map(|id| json!({"Id": id, "State": "running"})).collect()
-            }
+            "/containers/json" => self
+                .containers
+                .lock()
+                .unwrap()
+                .iter()
+                .map(|id| json!({"Id": id, "State": "running"}))
+                .collect(),
             other => {
                 *self.inspects.lock().unwrap() += 1;
                 json!({"Id": other.split('/').nth(2).unwrap()})
@@ -50,7 +54,9 @@ impl Engine {
                 let answer = Response::new(engine.answer(request.uri().path()));
                 async move { Ok::<_, Infallible>(answer) }
             });
-            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+            );
         }
     }
 }
@@ -76,7 +82,9 @@ async fn the_next_list_has_what_no_event_told() {
     assert_eq!((present, ids(&changed)), (vec!["a".to_owned(), "b".to_owned()], vec![]));
     *engine.containers.lock().unwrap() = vec!["b", "c"];
     loop {
-        let Some(Change::Resynced { present, changed }) = changes.recv().await else { panic!("no more lists") };
+        let Some(Change::Resynced { present, changed }) = changes.recv().await else {
+            panic!("no more lists")
+        };
         if present == ["b", "c"] {
             assert_eq!(ids(&changed), ["c"]);
             break;
