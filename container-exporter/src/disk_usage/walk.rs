@@ -39,7 +39,7 @@ fn read_upper_folder(procfs: &Path, container: &Container) -> Option<PathBuf> {
 
 /// `... / / rw - overlay overlay rw,lowerdir=...,upperdir=...,workdir=...`
 fn parse_upper_folder(mounts: &str) -> Option<PathBuf> {
-    let root = mounts.lines().filter(|line| line.split(' ').nth(4) == Some("/")).last()?;
+    let root = mounts.lines().rfind(|line| line.split(' ').nth(4) == Some("/"))?;
     let (_, source) = root.split_once(" - overlay ")?;
     let folder = source.split([' ', ',']).find_map(|option| option.strip_prefix("upperdir="))?;
     folder.starts_with('/').then(|| PathBuf::from(folder))
