@@ -11,7 +11,7 @@ use thiserror::Error;
 pub use bollard;
 pub use host::DockerHost;
 pub use raw::{RawError, send};
-pub use watch::{Change, Container, Lifecycle, watch};
+pub use watch::{Change, Container, Lifecycle, watch, watch_every};
 
 /// A connection whose API version both sides know.
 #[derive(Debug, Clone)]

@@ -66,8 +66,9 @@ impl Scratch {
         self.read_from(FromStart { file, offset: 0 })
     }
 
-    /// The same for kernel files whose records are shorter than half a page: saves asking for the end.
-    fn read_records(&mut self, file: &File) -> io::Result<&[u8]> {
+    /// The same for kernel files whose records are shorter than half a page, or that are written in one go: saves asking for
+    /// the end.
+    pub fn read_records(&mut self, file: &File) -> io::Result<&[u8]> {
         self.fill(FromStart { file, offset: 0 }, HALF_A_PAGE)
     }
 

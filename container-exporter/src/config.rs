@@ -47,8 +47,8 @@ pub struct ContainerArgs {
     #[arg(long = "dead-containers", value_name = "N", default_value = "1")]
     dead_containers: String,
 
-    /// How disk use becomes known: api (the engine is asked), walk (files below --path.rootfs) or off
-    #[arg(long = "disk-usage", value_name = "WAY", default_value = "api")]
+    /// How disk use becomes known: walk (files below --path.rootfs), api (the engine is asked) or off
+    #[arg(long = "disk-usage", value_name = "WAY", default_value = "walk")]
     disk_usage: String,
 
     /// Cut @sha256:... off the label image

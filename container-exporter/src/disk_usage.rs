@@ -20,8 +20,13 @@ use crate::store::Store;
 
 pub use filesystem::FileSystem;
 
-/// How long a measurement holds. The engine walks through the container's files for each.
+/// How long a measurement holds at least: somebody walks through the container's files for each.
 const FRESH: Duration = Duration::from_mins(5);
+/// One that took long holds so many times as long, up to [`STALE`].
+const REST: u32 = 1000;
+const STALE: Duration = Duration::from_hours(1);
+/// How long the figures of file systems hold.
+const FILE_SYSTEMS_FRESH: Duration = Duration::from_mins(1);
 
 /// `--disk-usage`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,9 +34,9 @@ pub enum Mode {
     /// Not at all.
     Off,
     /// The engine is asked for the size of the writable layer.
-    #[default]
     Api,
-    /// The writable layer and the log folder are walked through, below `--path.rootfs`.
+    /// The writable layer and the log folder are walked through, below `--path.rootfs`; costs the engine nothing.
+    #[default]
     Walk,
 }
 
@@ -62,6 +67,7 @@ struct Desk {
 
 #[derive(Debug, Default)]
 struct Known {
+    /// Bytes, and when they are to be measured anew.
     containers: HashMap<String, (Instant, Option<u64>)>,
     file_systems: Vec<FileSystem>,
 }
@@ -87,31 +93,37 @@ impl DiskUsage {
         if mode == Mode::Off {
             return;
         }
+        let mut looked: Option<(Instant, PathBuf)> = None;
         loop {
             self.0.scraped.notified().await;
             let root = PathBuf::from(store.engine().root.clone());
-            let (procfs, rootfs) = (paths.procfs.clone(), paths.rootfs.clone());
-            let folder = root.clone();
-            let found =
-                spawn_blocking(move || filesystem::read_file_systems(&procfs, &rootfs, &folder)).await;
-            self.lock().file_systems = found.unwrap_or_default();
+            if looked.as_ref().is_none_or(|(at, of)| at.elapsed() > FILE_SYSTEMS_FRESH || *of != root) {
+                let (paths, folder) = (paths.clone(), root.clone());
+                let found = spawn_blocking(move || {
+                    filesystem::read_file_systems(&paths.procfs, &paths.rootfs, &folder)
+                });
+                self.lock().file_systems = found.await.unwrap_or_default();
+                looked = Some((Instant::now(), root.clone()));
+            }
             let running = store.running();
             self.lock()
                 .containers
                 .retain(|id, _| running.binary_search_by(|c| c.id.as_str().cmp(id)).is_ok());
             for container in running.iter().filter(|c| self.is_due(&c.id)) {
+                let begin = Instant::now();
                 let bytes = match mode {
                     Mode::Off => None,
                     Mode::Api => ask(&store, container).await,
-                    Mode::Walk => walk(container, &paths.rootfs, &root).await,
+                    Mode::Walk => walk(container, &paths, &root).await,
                 };
-                self.lock().containers.insert(container.id.clone(), (Instant::now(), bytes));
+                let due = Instant::now() + rest(begin.elapsed());
+                self.lock().containers.insert(container.id.clone(), (due, bytes));
             }
         }
     }
 
     fn is_due(&self, id: &str) -> bool {
-        self.lock().containers.get(id).is_none_or(|(at, _)| at.elapsed() > FRESH)
+        self.lock().containers.get(id).is_none_or(|(due, _)| *due <= Instant::now())
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -131,21 +143,23 @@ async fn ask(store: &Store, container: &Container) -> Option<u64> {
     }
 }
 
-async fn walk(container: &Container, rootfs: &Path, root: &Path) -> Option<u64> {
-    let upper = below(rootfs, container.upper_folder.as_ref()?);
-    let logs = below(rootfs, &root.join("containers").join(&container.id));
-    let id = container.id.clone();
-    let bytes = spawn_blocking(move || {
-        let layer = walk::read_size(&upper)?;
-        std::io::Result::Ok(layer + walk::read_size(&logs).unwrap_or_default())
-    });
-    match bytes.await.ok()? {
+async fn walk(container: &Arc<Container>, paths: &PathArgs, root: &Path) -> Option<u64> {
+    let (container, paths, root) = (Arc::clone(container), paths.clone(), root.to_owned());
+    spawn_blocking(move || match walk::read_use(&container, &paths, &root) {
         Ok(bytes) => Some(bytes),
         Err(error) => {
-            debug!(%error, container.id = id, "its files cannot be walked through");
+            debug!(%error, container.id = container.id, "its files cannot be walked through");
             None
         }
-    }
+    })
+    .await
+    .ok()?
+}
+
+/// How long a measurement holds that took so long: a container's take at most a thousandth of the time, while one does
+/// not take seconds.
+fn rest(took: Duration) -> Duration {
+    took.saturating_mul(REST).clamp(FRESH, STALE)
 }
 
 /// A path of the host where its root is mounted.
@@ -158,6 +172,13 @@ mod tests {
     use super::*;
     use crate::labels::LabelRules;
     use agent_core::testing::FakeRoot;
+
+    #[test]
+    fn what_takes_long_is_measured_rarely() {
+        assert_eq!(rest(Duration::from_micros(50)), FRESH);
+        assert_eq!(rest(Duration::from_secs(1)), Duration::from_secs(1000));
+        assert_eq!(rest(Duration::from_mins(1)), STALE);
+    }
 
     #[tokio::test]
     async fn a_walked_container_is_measured_once_and_forgotten_with_its_end() {

@@ -25,18 +25,25 @@ pub struct Follower {
     rules: LabelRules,
     identity: SharedIdentity,
     readiness: Readiness,
+    patience: Duration,
 }
 
 impl Follower {
     /// Not ready until the first list has come.
     pub fn new(store: Store, rules: LabelRules, identity: SharedIdentity, readiness: Readiness) -> Self {
         readiness.waiting(PART, "the engine has not listed its containers yet");
-        Self { store, rules, identity, readiness }
+        Self { store, rules, identity, readiness, patience: PATIENCE }
+    }
+
+    /// Waits for the first list no longer than this.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Applies all changes until their sender ends.
     pub async fn run(self, mut changes: Receiver<Change>) {
-        let patience = Instant::now() + PATIENCE;
+        let patience = Instant::now() + self.patience;
         while !self.store.is_listed() {
             match timeout_at(patience, changes.recv()).await {
                 Ok(Some(change)) => self.apply(change).await,
@@ -208,6 +215,22 @@ mod tests {
         assert!(store.count().contains(&(State::Exited, 0)));
         follower.apply(Change::Listed(Vec::new())).await;
         assert_eq!(names(&store), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_never_lists_is_not_waited_for_for_ever() {
+        let (follower, store, readiness) = follower();
+        let (changes, receiver) = tokio::sync::mpsc::channel(1);
+        let task = tokio::spawn(follower.with_patience(Duration::from_millis(20)).run(receiver));
+        assert_eq!(readiness.reasons().len(), 1);
+        while !readiness.reasons().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(!store.is_listed(), "ready is not complete");
+        changes.send(Change::Listed(vec![inspect("a", "2026-11-22T11:52:08Z")])).await.unwrap();
+        drop(changes);
+        task.await.unwrap();
+        assert!(store.is_listed(), "a list that comes later is taken");
     }
 
     #[tokio::test]

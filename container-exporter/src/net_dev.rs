@@ -2,6 +2,7 @@
 //!
 //! The file is opened for each scrape and never kept: an open one pins the namespace after its container is gone.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -14,7 +15,8 @@ const IGNORED: [&str; 4] = ["lo", "veth", "docker", "nerdctl"];
 
 /// The interfaces of a process's network namespace.
 pub fn read_interfaces(procfs: &Path, pid: u32, scratch: &mut Scratch) -> io::Result<Vec<Interface>> {
-    Ok(parse_net_dev(scratch.read(&procfs.join(pid.to_string()).join("net/dev"))?))
+    let file = File::open(procfs.join(format!("{pid}/net/dev")))?;
+    Ok(parse_net_dev(scratch.read_records(&file)?))
 }
 
 /// Two header lines, then `name: bytes packets errs drop fifo frame compressed multicast` and eight more for what

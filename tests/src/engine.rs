@@ -129,8 +129,17 @@ impl Engine {
         });
     }
 
+    /// How many lines of its log hold a text; with the flag `-D` it tells of each call of its API.
+    pub fn logged(&self, text: &str) -> usize {
+        self.whole_log().lines().filter(|line| line.contains(text)).count()
+    }
+
+    fn whole_log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
     fn log(&self) -> String {
-        let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let log = self.whole_log();
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
     }

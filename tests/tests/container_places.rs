@@ -132,38 +132,72 @@ fn interfaces_have_their_networks_and_namespaces_are_freed() {
 
 #[test]
 fn disk_use_is_measured_beside_the_scrapes() {
-    let engine = Engine::start("disk", 56);
+    let engine = Engine::start_with("disk", 56, &["-D"]);
     let write = "dd if=/dev/zero of=/big bs=1M count=6; sleep 1000";
     engine.busybox(&["--name", "writer"], &["sh", "-c", write]);
     until(LIMIT, "the file", || {
         let size = engine.try_docker(&["exec", "writer", "/bin/busybox", "stat", "-c", "%s", "/big"])?;
         ensure(size == "6291456", size)
     });
-    for way in ["api", "walk", "off"] {
-        let exporter = exporter(&engine, &["--source=cgroup", &format!("--disk-usage={way}")]);
-        let usage = |exporter: &Agent| {
-            let metrics = exporter.metrics();
-            let wanted = |line: &&str| {
-                line.starts_with("container_fs_usage_bytes{") && line.contains("name=\"writer\"")
-            };
-            let line = metrics.lines().find(wanted).map(str::to_owned);
-            (line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok()), metrics)
-        };
-        if way == "off" {
+    // The default costs the engine nothing.
+    for (flags, asked) in [
+        (&[][..], false),
+        (&["--disk-usage=walk"], false),
+        (&["--disk-usage=off"], false),
+        (&["--disk-usage=api"], true),
+    ] {
+        let exporter = exporter(&engine, &[&["--source=cgroup"], flags].concat());
+        if flags == ["--disk-usage=off"] {
             until(LIMIT, "the container", || {
-                let (used, metrics) = usage(&exporter);
+                let metrics = exporter.metrics();
                 ensure(has(&metrics, "container_memory_rss", &["name=\"writer\""]), metrics.clone())?;
-                assert_eq!(used, None);
+                assert_eq!(used(&metrics), None);
                 Ok(())
             });
-            continue;
+        } else {
+            let used = until(LIMIT, "its disk use", || {
+                let metrics = exporter.metrics();
+                used(&metrics).ok_or(metrics)
+            });
+            assert!((6_291_456..8_000_000).contains(&used), "{flags:?}: {used}");
         }
-        let used = until(LIMIT, way, || {
-            let (used, metrics) = usage(&exporter);
-            used.ok_or(metrics)
-        });
-        assert!((6_291_456..8_000_000).contains(&used), "{way}: {used}");
+        assert_eq!(engine.logged("size=true") > 0, asked, "{flags:?}");
     }
+}
+
+/// `container_fs_usage_bytes` of the container `writer`.
+fn used(metrics: &str) -> Option<u64> {
+    let wanted =
+        |line: &&str| line.starts_with("container_fs_usage_bytes{") && line.contains("name=\"writer\"");
+    metrics.lines().find(wanted)?.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn the_size_of_the_file_system_needs_no_bind_of_it() {
+    let engine = Engine::start("bound", 59);
+    import(&engine);
+    let socket = engine.socket().display().to_string() + ":/var/run/docker.sock:ro";
+    let binds = ["-v", "/proc:/host/proc:ro", "-v", "/sys:/host/sys:ro", "-v", &socket];
+    let options = ["run", "-d", "--name", "exporter", "--read-only", "--cap-drop", "ALL", "-p", "8080:8080"];
+    engine.docker(&[&options[..], &binds[..], &[IMAGE]].concat());
+    let output = run("stat", &["-f", "-c", "%S %b", &engine.data().display().to_string()]);
+    let (size, blocks) = output.trim().split_once(' ').expect("two numbers");
+    let number = |text: &str| text.parse::<u64>().expect("a number");
+    let limit = format!("}} {}", number(size) * number(blocks));
+    until(LIMIT, "the size", || {
+        let metrics = http::body(&format!("http://{}:8080/metrics", engine.address()))?;
+        let known = |line: &&str| {
+            line.starts_with("container_fs_limit_bytes{")
+                && line.contains("name=\"exporter\"")
+                && line.ends_with(&limit)
+        };
+        ensure(metrics.lines().any(|line| known(&line)), metrics.clone())?;
+        assert!(
+            !has(&metrics, "container_fs_usage_bytes", &["name=\"exporter\""]),
+            "absent, not 0: {metrics}"
+        );
+        Ok(())
+    });
 }
 
 /// The device that a folder's file system is on.

@@ -99,11 +99,20 @@ pub enum Lifecycle {
 
 /// Watches an engine until the token is cancelled. Reconnects for ever.
 pub fn watch(host: DockerHost, shutdown: CancellationToken) -> mpsc::Receiver<Change> {
+    watch_every(host, shutdown, RESYNC)
+}
+
+/// The same with another time between two lists.
+pub fn watch_every(
+    host: DockerHost,
+    shutdown: CancellationToken,
+    resync: Duration,
+) -> mpsc::Receiver<Change> {
     let (changes, receiver) = mpsc::channel(CAPACITY);
     tokio::spawn(async move {
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = run(&host, &changes) => {}
+            () = run(&host, &changes, resync) => {}
         }
     });
     receiver
@@ -114,7 +123,7 @@ const NANOS: i64 = 1_000_000_000;
 /// The agent stopped listening.
 struct Closed;
 
-async fn run(host: &DockerHost, changes: &mpsc::Sender<Change>) {
+async fn run(host: &DockerHost, changes: &mpsc::Sender<Change>, resync: Duration) {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     // `None` before the first attempt, so that the first outcome is told either way.
     let mut connected = None;
@@ -125,7 +134,7 @@ async fn run(host: &DockerHost, changes: &mpsc::Sender<Change>) {
                 info!(docker = %host, version = engine.info.server_version, api = %engine.docker.client_version(), "connected");
                 connected = Some(true);
                 backoff.reset();
-                match session(host, engine, changes, &mut told).await {
+                match session(host, engine, changes, &mut told, resync).await {
                     Ok(error) => error,
                     Err(Closed) => return,
                 }
@@ -169,6 +178,7 @@ async fn session(
     engine: Engine,
     changes: &mpsc::Sender<Change>,
     told: &mut Told,
+    resync: Duration,
 ) -> Result<EngineError, Closed> {
     let docker = engine.docker.clone();
     let failed = |source| EngineError { host: host.to_string(), source };
@@ -186,7 +196,7 @@ async fn session(
         options = options.since(&since);
     }
     let mut events = Box::pin(docker.events(Some(options.build())));
-    let mut resync = interval_at(Instant::now() + RESYNC, RESYNC);
+    let mut resync = interval_at(Instant::now() + resync, resync);
     let mut kept = VecDeque::new();
     told.looks.clear();
     let listed = while_keeping(list(&docker, &mut told.looks), &mut events, &mut kept).await;
@@ -332,6 +342,9 @@ fn lifecycle(action: &str, attribute: impl Fn(&str) -> Option<String>) -> Option
 fn unix_seconds(time: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(time).ok().map(|time| time.timestamp())
 }
+
+#[cfg(test)]
+mod lost_events;
 
 #[cfg(test)]
 mod tests {

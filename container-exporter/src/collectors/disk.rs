@@ -17,11 +17,11 @@ struct Disk {
 const METRICS: &[Metric<Disk>] = &[
     Metric::<Disk>::gauge(
         "container_fs_usage_bytes",
-        "Disk space used by the container's own files; measured every five minutes.",
+        "Disk space used by the container's own files; measured every five minutes, or more rarely where that takes long.",
         |d| number(d.used),
     )
     .from(
-        "inspect SizeRw, or with --disk-usage=walk the files themselves; the machine: statvfs",
+        "the files themselves below --path.rootfs, or with --disk-usage=api inspect SizeRw; the machine: statvfs",
         "as with cgroup",
     ),
     Metric::<Disk>::gauge(
@@ -29,7 +29,7 @@ const METRICS: &[Metric<Disk>] = &[
         "Size of the file system that the container is on.",
         |d| number(d.size),
     )
-    .from("statvfs of the engine's folder, below --path.rootfs", "as with cgroup"),
+    .from("statvfs of the engine's folder; in a container /etc/hostname is on the same file system", "as with cgroup"),
 ];
 
 /// What it writes.

@@ -97,27 +97,52 @@ fn as_task(inspect: &mut Inspect) {
 const OWN: [&str; 4] =
     ["container_state", "container_restarts_total", "container_uptime_seconds", "container_network_info"];
 
+/// Series of cAdvisor's families, their bytes, and series of our own, of the task.
+fn size(recording: &Recording, detail: Detail) -> (usize, usize, usize) {
+    let options = Options { detail, ..Options::default() };
+    let text =
+        recording.exporter_with(recording.cgroup(), options, &Selection::default()).scrape(Format::Text);
+    let lines = samples(&text, "container_", TASK);
+    let (own, theirs): (Vec<_>, Vec<_>) =
+        lines.into_iter().partition(|line| OWN.contains(&line.split_once('{').unwrap().0));
+    let bytes = theirs.iter().map(|line| line.len() + 1).sum::<usize>();
+    (theirs.len(), bytes, own.len())
+}
+
 #[test]
 fn a_task_takes_64_series_and_48_kilobytes() {
     let recording = Recording::changed("v2", as_task);
-    let size = |detail| {
-        let options = Options { detail, ..Options::default() };
-        let text =
-            recording.exporter_with(recording.cgroup(), options, &Selection::default()).scrape(Format::Text);
-        let lines = samples(&text, "container_", TASK);
-        let (own, theirs): (Vec<_>, Vec<_>) =
-            lines.into_iter().partition(|line| OWN.contains(&line.split_once('{').unwrap().0));
-        let bytes = theirs.iter().map(|line| line.len() + 1).sum::<usize>();
-        (theirs.len(), bytes, own.len())
-    };
     // Two of disk use are not in the recording.
-    let (series, bytes, own) = size(Detail::Full);
+    let (series, bytes, own) = size(&recording, Detail::Full);
     println!("full: {series} + 2 of disk use, {bytes} bytes, own {own}");
     assert!(series + 2 <= 64 && own <= 8, "{series} {own}");
     assert!(bytes * (series + 2) / series <= 48_000, "{bytes}");
-    let (series, bytes, own) = size(Detail::Lean);
+    let (series, bytes, own) = size(&recording, Detail::Lean);
     println!("lean: {series} + 2 of disk use, {bytes} bytes, own {own}");
     assert!(series + 2 + own <= 40, "{series} {own}");
+}
+
+#[test]
+fn a_further_interface_takes_8_series_and_a_quota_6() {
+    let plain = Recording::changed("v2", as_task);
+    let (series, _, own) = size(&plain, Detail::Full);
+    let quota = Recording::changed("v2", |inspect| {
+        as_task(inspect);
+        if inspect.name.as_deref() == Some(&format!("/{TASK}")) {
+            inspect.host_config.as_mut().unwrap().nano_cpus = Some(200_000_000);
+        }
+    });
+    assert_eq!(size(&quota, Detail::Full).0, series + 6);
+    let folder = tempfile::tempdir().unwrap();
+    let copy = Command::new("cp").arg("-r").arg(&plain.folder).arg(folder.path()).status().unwrap();
+    assert!(copy.success());
+    let second = Recording { folder: folder.path().join("v2"), store: plain.store.clone() };
+    let file = second.folder.join(format!("proc/{}/net/dev", plain.container(TASK).pid.unwrap()));
+    let interfaces = std::fs::read_to_string(&file).unwrap();
+    let eth0 = interfaces.lines().find(|line| line.trim_start().starts_with("eth0:")).unwrap();
+    std::fs::write(file, format!("{interfaces}{}\n", eth0.replace("eth0", "eth1"))).unwrap();
+    let (with_second, _, own_with_second) = size(&second, Detail::Full);
+    assert_eq!((with_second, own_with_second), (series + 8, own));
 }
 
 #[test]

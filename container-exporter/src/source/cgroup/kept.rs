@@ -40,7 +40,7 @@ impl Kept {
             };
         }
         let State::Open(file) = &self.state else { return None };
-        let text = scratch.read_open(file).ok();
+        let text = scratch.read_records(file).ok();
         if !self.keep {
             self.state = State::Unopened;
         }
