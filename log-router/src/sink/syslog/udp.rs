@@ -171,7 +171,7 @@ mod tests {
         // Below the ports that the kernel gives out by itself: nobody else takes it meanwhile.
         let free = |port: &u16| std::net::UdpSocket::bind(("127.0.0.1", *port)).is_ok();
         let port = (11_500..12_000).find(free).unwrap();
-        let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
         let sending = tokio::spawn(async move {
             let lines: Vec<String> = (0..10).map(|n| n.to_string()).collect();
             let texts: Vec<&str> = lines.iter().map(String::as_str).collect();
