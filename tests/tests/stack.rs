@@ -230,7 +230,7 @@ fn a_services_cpu_and_lines_are_found(stack: &Stack) {
     service(
         stack,
         "shop_speaker",
-        "echo 'hello from the shop'; echo 'something went wrong' >&2; timeout 2 sh -c 'while :; do :; done'; sleep 3600",
+        "echo 'hello from the shop'; echo 'something went wrong' >&2; i=0; while [ $i -lt 500000 ]; do i=$((i+1)); done; sleep 3600",
     );
     let cpu = stack.expect("container_cpu_usage_seconds_total{container_label_com_docker_swarm_service_name=\"shop_speaker\"} > 0");
     assert_eq!(cpu["metric"]["container_label_com_docker_stack_namespace"], "shop");
