@@ -1,7 +1,7 @@
 //! Syslog from the network: messages of programs that write to a syslog server rather than to their output come in here
 //! and go the same routes as the lines of containers.
 //!
-//! [`frame`] cuts a stream into messages, [`message`] reads them, [`feed`] holds them for each route. What is sent by UDP
+//! `frame` cuts a stream into messages, `message` reads them, [`feed`] holds them for each route. What is sent by UDP
 //! while a route's queue is full is dropped and counted; TCP and TLS wait, unless the route takes nothing for long.
 
 pub mod feed;
