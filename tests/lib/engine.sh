@@ -2,7 +2,7 @@
 # A Docker Engine of a script's own: a dockerd with its own network namespace, data folder and socket, as
 # tests/src/engine.rs makes for tests. What it costs is counted in a cgroup of its own, with containerd and all shims.
 #
-#   engine_start NAME INDEX   INDEX (60 to 255) makes its address, 198.18.INDEX.2
+#   engine_start NAME INDEX   INDEX (60 to 255) and E2E_SLOT (0 to 63) make its address, 198.18.INDEX.(4 * E2E_SLOT + 2)
 #   engine_stop               ends it with its containers and leaves nothing behind
 #   engine docker ARG...      the client on it
 #   cost_start GROUP COMMAND...   runs a command in a cgroup of its own; its process is $!
@@ -32,16 +32,16 @@ cost_end() { rmdir "$(cost_group "$1")" 2>/dev/null || true; }
 engine() { "$1" -H "unix://$engine_folder/docker.sock" "${@:2}"; }
 
 engine_start() { # NAME INDEX
-  engine_name=$1$$ engine_index=$2
+  engine_name=$1$$ engine_port=$2s${E2E_SLOT:-0}
   engine_folder=$(mktemp -d "/tmp/$engine_name-XXXXXX")
-  engine_address=198.18.$engine_index.2
+  engine_address=198.18.$2.$((4 * ${E2E_SLOT:-0} + 2))
   ip netns add "$engine_name"
-  ip link add "e2eh$engine_index" type veth peer name "e2ee$engine_index"
-  ip link set "e2ee$engine_index" netns "$engine_name"
-  ip addr add "198.18.$engine_index.1/30" dev "e2eh$engine_index"
-  ip link set "e2eh$engine_index" up
-  ip -n "$engine_name" addr add "$engine_address/30" dev "e2ee$engine_index"
-  ip -n "$engine_name" link set "e2ee$engine_index" up
+  ip link add "e2eh$engine_port" type veth peer name "e2ee$engine_port"
+  ip link set "e2ee$engine_port" netns "$engine_name"
+  ip addr add "198.18.$2.$((4 * ${E2E_SLOT:-0} + 1))/30" dev "e2eh$engine_port"
+  ip link set "e2eh$engine_port" up
+  ip -n "$engine_name" addr add "$engine_address/30" dev "e2ee$engine_port"
+  ip -n "$engine_name" link set "e2ee$engine_port" up
   ip -n "$engine_name" link set lo up
   # -D: the log tells each call of the API.
   cost_start engine nsenter "--net=/run/netns/$engine_name" dockerd -D -H "unix://$engine_folder/docker.sock" \
@@ -73,7 +73,7 @@ engine_stop() {
     wait "$engine_pid" 2>/dev/null || true
   fi
   ip netns delete "$engine_name" 2>/dev/null || true
-  ip link delete "e2eh$engine_index" 2>/dev/null || true
+  ip link delete "e2eh$engine_port" 2>/dev/null || true
   local point
   # dockerd leaves mounts behind.
   while read -r point; do umount -l "$point" 2>/dev/null || true; done < <(

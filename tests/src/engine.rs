@@ -19,6 +19,13 @@ fn newer_root() -> Option<PathBuf> {
     std::env::var_os("ENGINE_ROOT").map(PathBuf::from)
 }
 
+/// Which of several runs on one machine this is, 0 to 63, from `E2E_SLOT`: each has engines at addresses of its own.
+fn slot() -> u8 {
+    let Some(slot) = std::env::var_os("E2E_SLOT") else { return 0 };
+    let number = slot.to_str().and_then(|slot| slot.parse().ok()).filter(|&slot| slot < 64);
+    number.unwrap_or_else(|| panic!("E2E_SLOT={}: want a number below 64", slot.display()))
+}
+
 /// The image that tests run: busybox alone, its entry point.
 pub const BUSYBOX: &str = "e2e/busybox:1";
 
@@ -53,7 +60,7 @@ impl Engine {
 
     fn make_network(&self) {
         let (name, outer, inner) = (&self.name, self.outer_device(), self.inner_device());
-        let (gateway, address) = (format!("198.18.{}.1/30", self.index), format!("{}/30", self.address()));
+        let (gateway, address) = (format!("{}/30", self.host_address(1)), format!("{}/30", self.address()));
         run("ip", &["netns", "add", name]);
         run("ip", &["link", "add", &outer, "type", "veth", "peer", "name", &inner]);
         run("ip", &["link", "set", &inner, "netns", name]);
@@ -66,16 +73,20 @@ impl Engine {
 
     /// The device by which this machine reaches the engine; only the machine's own network namespace has it.
     pub fn outer_device(&self) -> String {
-        format!("e2eh{}", self.index)
+        format!("e2eh{}s{}", self.index, slot())
     }
 
     fn inner_device(&self) -> String {
-        format!("e2ee{}", self.index)
+        format!("e2ee{}s{}", self.index, slot())
     }
 
     /// The address at which published ports answer.
     pub fn address(&self) -> String {
-        format!("198.18.{}.2", self.index)
+        self.host_address(2)
+    }
+
+    fn host_address(&self, host: u8) -> String {
+        format!("198.18.{}.{}", self.index, slot() * 4 + host)
     }
 
     /// The engine's socket.
