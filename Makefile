@@ -1,12 +1,12 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help up down demo demo-down password secrets images test test-loss test-vm test-swarm fuzz bench check
+.PHONY: help up down demo demo-down password secrets files images configs test test-loss test-vm test-swarm fuzz bench check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 	@printf '%s\n' '' 'Variables of make up (VARIABLE=value make up):' \
-	  '  STACKS               parts: agents metrics logs (default), logstash, least-rights' \
+	  "  STACKS               parts, see below; without it: $$(bash deploy/lib/parts.sh default)" \
 	  '  REGISTRY             host/prefix to push our images to; needed with more than one node' \
 	  '  DOCKER_HOST          an engine to use as it is; nothing is installed or started then' \
 	  '  PROMETHEUS_IMAGE, ALERTMANAGER_IMAGE, GRAFANA_IMAGE,' \
@@ -18,7 +18,8 @@ help: ## this list
 	  '  NETWORK, SUBNET      overlay network (swarmscope, 10.83.0.0/20)' \
 	  '  ADVERTISE_ADDR, SWARM_INIT_ARGS   for a Swarm that has to be initialised' \
 	  '  STORAGE_CONSTRAINT   node that keeps data; by default the one of the first make up' \
-	  '  WAIT_SECONDS         how long to wait until all works (300)'
+	  '  WAIT_SECONDS         how long to wait until all works (300)' '' 'Parts (STACKS="agents metrics" make up):'
+	@bash deploy/lib/parts.sh help
 
 up: ## bring the stack up and wait until it works
 	@bash deploy/up.sh
@@ -38,8 +39,14 @@ password: ## print the password of the user admin
 secrets: ## only generate the secrets, for a deployment by hand
 	@bash deploy/secrets.sh
 
+files: ## write all that a deployment by hand takes, for STACKS, and print the command
+	@bash deploy/files.sh
+
 images: ## build the agents and their images
 	@bash deploy/images.sh
+
+configs: ## write the lists of rules and boards into the stack files, from what is in their folders
+	@bash deploy/configs.sh
 
 test: ## run every test
 	@bash tests/run.sh

@@ -47,8 +47,6 @@ up() {
   say "Running. Services that fail on purpose: deploy/demo.yml. To remove all: make demo-down"
 }
 
-left_out() { case ${LEFT_OUT:-} in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
-
 well_ones_run() {
   WAITING_FOR=$(for s in db backend infra; do
     docker service ls --filter "label=com.docker.stack.namespace=$s" --format '{{.Name}} {{.Replicas}}'

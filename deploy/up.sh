@@ -3,7 +3,7 @@
 # `make help` names the variables.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-for lib in install engine images secrets deploy wait search table; do
+for lib in install engine images secrets configs deploy wait search table; do
   # shellcheck source=/dev/null
   . "$DEPLOY/lib/$lib.sh"
 done
@@ -14,6 +14,7 @@ mkdir -p "$CACHE"
 step "1/6 Docker engine and Swarm"
 ensure_engine
 ensure_swarm
+choose_by_engine
 ensure_network
 ensure_storage_node
 install_missing "asking the services" curl:curl

@@ -6,7 +6,6 @@ ROOT=$(cd "$DEPLOY/.." && pwd)
 STACK=swarmscope
 NETWORK=${NETWORK:-swarmscope}
 SUBNET=${SUBNET:-10.83.0.0/20}     # /24, the default, is full at about 60 nodes
-STACKS=${STACKS:-agents metrics logs}
 WAIT_SECONDS=${WAIT_SECONDS:-300}
 OFFLINE=${OFFLINE:-auto}           # auto, always, never
 CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/swarmscope
@@ -30,24 +29,18 @@ state_name() {
 }
 STATE=${STATE_DIR:-$DEPLOY/.state/$(state_name)}
 
-check_settings() {
-  local part
-  local right="right: some of agents, least-rights, metrics, logs, logstash"
-  [ -n "${STACKS// /}" ] || die "STACKS is empty" "$right"
-  for part in $STACKS; do
-    case $part in
-      agents | metrics | logs) ;;
-      least-rights) has_part agents || die "STACKS='$STACKS': least-rights is an overlay on agents" "right: STACKS='agents $STACKS'" ;;
-      logstash) has_part logs || die "STACKS='$STACKS': logstash is an overlay on logs" "right: STACKS='$STACKS logs'" ;;
-      *) die "STACKS='$STACKS': unknown part '$part'" "$right" ;;
-    esac
-  done
-  case $OFFLINE in auto | always | never) ;; *) die "OFFLINE='$OFFLINE'" "right: auto, always or never" ;; esac
-  case $WAIT_SECONDS in *[!0-9]* | '') die "WAIT_SECONDS='$WAIT_SECONDS'" "right: a number of seconds" ;; esac
-}
+# shellcheck source=deploy/lib/parts.sh
+. "$DEPLOY/lib/parts.sh"
 
-has_part() {
-  case " $STACKS " in *" $1 "*) return 0 ;; *) return 1 ;; esac
+# All that is wrong, at once.
+check_settings() {
+  local wrong line
+  wrong=$(
+    wrong_parts
+    case $OFFLINE in auto | always | never) ;; *) echo "OFFLINE='$OFFLINE'; right: auto, always or never" ;; esac
+    case $WAIT_SECONDS in *[!0-9]* | '') echo "WAIT_SECONDS='$WAIT_SECONDS'; right: a number of seconds" ;; esac
+  )
+  [ -z "$wrong" ] || { while read -r line; do say "error: $line"; done <<<"$wrong"; exit 2; }
 }
 
 # progress TEXT LOG COMMAND…: runs the command with its output in LOG and tells every

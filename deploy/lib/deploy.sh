@@ -1,54 +1,57 @@
 # shellcheck shell=bash
-# The variables of the stack files, and their deployment.
+# The stack files as they are deployed, the variables that they ask for, and their deployment.
+
+# The chosen files with whole paths, so that they can be given to Docker from anywhere, and with the lists of rules and
+# boards as the folders are now. FILES becomes their names.
+render_files() {
+  local name version=3.8
+  FILES=()
+  # Docker wants the same in all files; what engine-25 says older clients do not know.
+  ! has_part engine-25 || version=3.12
+  rm -rf "$STATE/files"
+  mkdir -p "$STATE/files"
+  for name in $(stack_files); do
+    list_configs "$DEPLOY/$name" | sed -E "s|^version: .*|version: \"$version\"|; s|(file: )\./|\1$DEPLOY/|; s|(file: )\.\./|\1$ROOT/|" >"$STATE/files/$name"
+    FILES+=("$STATE/files/$name")
+  done
+}
+
+# A config or a secret never changes under its name: for each `name: …_${X_HASH:-dev}` with its `file:`, X_HASH becomes
+# the hash of that file.
+hash_contents() {
+  local var path
+  while read -r var path; do
+    path=$(eval "printf %s \"$path\"")
+    case $path in
+      "$STATE"/*) declare -g "$var=$(secret_hash "${path#"$STATE"/}")" ;;
+      *) declare -g "$var=$(hash_files "$path")" ;;
+    esac
+  done < <(cat "$@" | sed -nE '/^ +name: .*_HASH/{s/.*\$\{([A-Z0-9_]+_HASH).*/\1/;N;s/\n +file: / /p}' | sort -u)
+}
+
+# What the files ask for.
+variables_of() { grep -ohE '\$\{[A-Z0-9_]+' "$@" | sed 's/..//' | sort -u; }
 
 # Everything the stack files ask for, as an environment and as a file, so that the same
 # deployment can be repeated by hand: set -a; . deploy/.state/default/env
 write_environment() {
-  local v file rules=()
-  PROMETHEUS_YML_HASH=$(hash_files "$DEPLOY/prometheus/prometheus.yml")
-  for file in "$DEPLOY"/prometheus/rules/*.yml; do
-    v=RULES_$(basename "$file" .yml | tr 'a-z-' 'A-Z_')_HASH
-    printf -v "$v" %s "$(hash_files "$file")"
-    rules+=("$v")
-  done
-  ALERTMANAGER_YML_HASH=$(hash_files "$DEPLOY/alertmanager/alertmanager.yml")
-  GRAFANA_DATASOURCES_HASH=$(hash_files "$DEPLOY/grafana/datasources.yml")
-  GRAFANA_DASHBOARDS_HASH=$(hash_files "$DEPLOY/grafana/dashboards.yml")
-  DASHBOARD_HOME_HASH=$(hash_files "$ROOT/dashboards/home.json")
-  LOGSTASH_YML_HASH=$(hash_files "$DEPLOY/logstash/logstash.yml")
-  ADMIN_PASSWORD_HASH=$(secret_hash admin_password)
-  WEB_YML_HASH=$(secret_hash web.yml)
-  KIBANA_YML_HASH=$(secret_hash kibana.yml)
-  LOGSTASH_CONF_HASH=$(secret_hash logstash.conf)
+  local v
   SECRETS_DIR=$STATE
   left_out grafana && GRAFANA_REPLICAS=0
   left_out kibana && KIBANA_REPLICAS=0
+  render_files
+  hash_contents "${FILES[@]}"
   (
     umask 077
-    for v in VERSION IMAGE_PREFIX NETWORK SECRETS_DIR DOCKER_SOCKET DOCKER_ROOT STORAGE_CONSTRAINT \
-      NODE_EXPORTER_BUILD CONTAINER_EXPORTER_BUILD LOG_ROUTER_BUILD PROMETHEUS_IMAGE ALERTMANAGER_IMAGE GRAFANA_IMAGE \
-      ELASTICSEARCH_IMAGE KIBANA_IMAGE LOGSTASH_IMAGE GRAFANA_REPLICAS KIBANA_REPLICAS PROMETHEUS_YML_HASH "${rules[@]}" \
-      ALERTMANAGER_YML_HASH GRAFANA_DATASOURCES_HASH GRAFANA_DASHBOARDS_HASH DASHBOARD_HOME_HASH LOGSTASH_YML_HASH \
-      ADMIN_PASSWORD_HASH WEB_YML_HASH KIBANA_YML_HASH LOGSTASH_CONF_HASH \
-      PROMETHEUS_PORT ALERTMANAGER_PORT GRAFANA_PORT KIBANA_PORT PROMETHEUS_RETENTION PROMETHEUS_MEMORY \
-      ELASTICSEARCH_MEMORY ELASTICSEARCH_JAVA_OPTS LOGSTASH_JAVA_OPTS; do
+    for v in $(variables_of "${FILES[@]}"); do
       [ -z "${!v:-}" ] || printf '%s=%q\n' "$v" "${!v}"
     done
   ) >"$STATE/env"
-  chmod 600 "$STATE/env"
-}
-
-left_out() {
-  case ${LEFT_OUT:-} in *" $1 "*) return 0 ;; *) return 1 ;; esac
 }
 
 deploy_stack() {
-  local part files=()
-  # In this order: least-rights.yml changes what agents.yml says, logstash.yml what logs.yml says.
-  for part in agents least-rights metrics logs logstash; do
-    if has_part "$part" && ! left_out "$part"; then files+=(-c "$DEPLOY/$part.yml"); fi
-    if [ "$part" = logs ] && has_part logs && has_part least-rights; then files+=(-c "$DEPLOY/least-rights-logs.yml"); fi
-  done
+  local file files=()
+  for file in "${FILES[@]}"; do files+=(-c "$file"); done
   # --resolve-image never: what is deployed was pulled or built above, and a registry that
   # does not answer must not hold this up. --prune: parts no longer chosen go.
   (
@@ -58,7 +61,7 @@ deploy_stack() {
     docker stack deploy --prune --resolve-image never "${files[@]}" "$STACK"
   ) >"$CACHE/deploy.log" 2>&1 || { cat "$CACHE/deploy.log" >&2; die "docker stack deploy failed"; }
   ! grep -iE 'ignoring|unsupported|deprecated' "$CACHE/deploy.log" >&2 || say "    (these keys have no effect)"
-  say "    $(grep -cE '^(Creating|Updating) service' "$CACHE/deploy.log") services in stack $STACK: $STACKS"
+  say "    $(grep -cE '^(Creating|Updating) service' "$CACHE/deploy.log") services in stack $STACK: $(chosen_parts | paste -sd ' ')"
 }
 
 # Configs and secrets of earlier contents (Docker refuses where one is still in use), and

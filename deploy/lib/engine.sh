@@ -30,6 +30,15 @@ install_engine() {
   install_missing "the Docker client" docker:docker.io
 }
 
+# What this script was started with stays open in the engine for as long as that runs: a lock would never be let go.
+close_inherited() {
+  local fd
+  for fd in /proc/"$BASHPID"/fd/*; do
+    fd=${fd##*/}
+    if [ "$fd" -gt 2 ]; then exec {fd}>&-; fi
+  done
+}
+
 start_engine() {
   local log=$CACHE/dockerd.log i
   engine_answers && return
@@ -40,7 +49,10 @@ start_engine() {
   else
     mkdir -p "$CACHE"
     say "    starting the engine: dockerd (log: $log)"
-    setsid nohup dockerd >>"$log" 2>&1 </dev/null &
+    (
+      close_inherited
+      exec setsid nohup dockerd >>"$log" 2>&1 </dev/null
+    ) &
   fi
   for ((i = 0; i < 120; i++)); do
     engine_answers && return
@@ -48,6 +60,20 @@ start_engine() {
   done
   tail -n 5 "$log" >&2 2>/dev/null || true
   die "the engine does not answer within 60 s" "log: $log"
+}
+
+# What newer clients and engines know is used where all are new enough.
+choose_by_engine() {
+  local versions version wanted=''
+  ! has_part engine-25 || wanted=1
+  versions=$(docker version --format '{{.Client.Version}}'; docker node ls -q | xargs docker node inspect --format '{{.Description.Engine.EngineVersion}}')
+  for version in $versions; do
+    if [ "${version%%.*}" -lt 25 ]; then
+      [ -z "$wanted" ] || die "STACKS='$STACKS': engine-25 needs Docker 25 or newer as client and on every node" "found: $(paste -sd ' ' <<<"$versions"); right: leave engine-25 out"
+      return 0
+    fi
+  done
+  [ -n "$wanted" ] || STACKS+=" engine-25"
 }
 
 swarm_state() { docker info --format '{{.Swarm.LocalNodeState}}'; }

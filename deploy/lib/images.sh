@@ -101,7 +101,7 @@ resolve_image() { # SERVICE DEFAULT
 
 # An image made by the recipe as it is now.
 offline_image() {
-  docker image ls --filter "label=io.swarmscope.recipe=$(recipe_hash "$1")" --format '{{.Repository}}:{{.Tag}}' "swarmscope-offline/$1" | head -n 1
+  docker image ls --filter "label=io.swarmscope.recipe=$(recipe_hash "$1")" --format '{{.Repository}}:{{.Tag}}' "swarmscope-offline/$1" | sed -n 1p
 }
 
 recipe_hash() {

@@ -3,7 +3,7 @@
 # port, so it is asked from inside its container.
 
 elasticsearch_container() {
-  docker ps -q --filter "label=com.docker.swarm.service.name=${STACK}_elasticsearch" | head -n 1
+  docker ps -q --filter "label=com.docker.swarm.service.name=${STACK}_elasticsearch" | sed -n 1p
 }
 
 # es USER PASSWORD_FILE METHOD PATH [BODY_FILE]: prints the answer, fails unless it is 2xx.

@@ -11,7 +11,7 @@ random_string() { # LENGTH
 # A running stack whose state folder was lost still knows its password.
 recover_password() {
   local id
-  for id in $(docker ps -q --filter "label=com.docker.stack.namespace=$STACK"); do
+  for id in $(docker ps -q --filter "label=com.docker.stack.namespace=$STACK" 2>/dev/null); do
     docker exec "$id" cat /run/secrets/admin_password 2>/dev/null && return
   done
   return 1

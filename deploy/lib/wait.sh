@@ -106,7 +106,7 @@ targets_up() {
   # One target a line, in the order in which Prometheus writes its fields.
   targets=$(ask admin "$STATE/admin_password" -f "http://$ACCESS_HOST:${PROMETHEUS_PORT:-9090}/api/v1/targets?state=active" 2>/dev/null |
     sed 's/"discoveredLabels"/\n&/g' | grep scrapePool) || return 1
-  for job in prometheus:1 alertmanager:1 $(has_part agents && echo "node:$NODE_COUNT cadvisor:$NODE_COUNT swarm-cluster:1") $(has_part logs && echo "log-router:$NODE_COUNT"); do
+  for job in $(part_targets); do
     want=${job#*:} job=${job%:*}
     got=$(grep "\"scrapePool\":\"$job\"" <<<"$targets" | grep -c '"health":"up"' || true)
     if [ "$got" -lt "$want" ]; then WAITING_FOR="job $job: $got of $want up"; return 1; fi

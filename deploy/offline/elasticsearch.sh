@@ -70,7 +70,7 @@ runtime() {
   for lib in libnss_files.so.2 libnss_dns.so.2 libresolv.so.2; do
     cp -L "/lib/$arch-linux-gnu/$lib" "$root/lib/$arch-linux-gnu/" 2>/dev/null || true
   done
-  lib=$(ldconfig -p | awk '/libzstd.so.1 / { print $NF; exit }')
+  lib=$(ldconfig -p | awk '/libzstd.so.1 / && !found { print $NF; found = 1 }')   # reads to the end: no broken pipe
   case $arch in x86_64) arch=x64 ;; esac
   if [ -n "$lib" ]; then mkdir -p "$es/lib/platform/linux-$arch" && cp -L "$lib" "$es/lib/platform/linux-$arch/libzstd.so"; fi
   printf 'root:x:0:0::/:/bin/sh\nelasticsearch:x:1000:0::/%s:/bin/sh\n' "$home" >"$root/etc/passwd"

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Writes the lists of rules and boards into the stack files, from what is in their folders.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=deploy/lib/configs.sh
+. "$DEPLOY/lib/configs.sh"
+for file in "$DEPLOY"/*.yml; do
+  new=$(list_configs "$file")
+  [ "$new" = "$(cat "$file")" ] || { printf '%s\n' "$new" >"$file" && say "$file"; }
+done
