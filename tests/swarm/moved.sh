@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # one program with tests/swarm.sh
+# The stores move to another node with their volumes, and back: what is stopped, copied and started there has its past.
+
+fault_moved() {
+  local first_sample
+  fault_begins
+  move_stores 1 2
+  first_sample=$(prometheus query --data-urlencode 'query=min_over_time(timestamp(up{job="prometheus"})[1d:15s])' | jq -r '.data.result[0].value[1]')
+  awk -v first="$first_sample" -v began="$began" 'BEGIN { exit !(first < began) }' ||
+    { echo "error: the moved Prometheus knows nothing of before the move: $first_sample, moved at $began" >&2; return 1; }
+  row moved "Prometheus, Alertmanager, Elasticsearch: stopped, volumes copied from swarm-1 to swarm-2, label moved, started" \
+    "nothing: moved by hand; each with its past"
+  fault_begins
+  move_stores 2 1
+  row "moved back" "the same from swarm-2 to swarm-1" "nothing: moved by hand; each with its past"
+}
+
+# As an operator does it: services down, volumes to the other node, the label after them, services up.
+move_stores() { # from, to
+  local stores=(prometheus alertmanager elasticsearch) store
+  # shellcheck disable=SC2046 # words
+  swarm_docker "$swarm_manager" service scale --detach $(printf 'swarmscope_%s=0 ' "${stores[@]}") >/dev/null
+  until_true "the stores have stopped" stopped "$1" "${stores[@]}"
+  for store in "${stores[@]}"; do
+    swarm_docker "$2" volume create "swarmscope_$store" --label com.docker.stack.namespace=swarmscope >/dev/null
+    rm -rf "$(swarm_data "$2")/volumes/swarmscope_$store/_data"
+    cp -a "$(swarm_data "$1")/volumes/swarmscope_$store/_data" "$(swarm_data "$2")/volumes/swarmscope_$store/_data"
+  done
+  swarm_docker "$swarm_manager" node update --label-rm io.swarmscope.storage "swarm-$1" >/dev/null
+  swarm_docker "$swarm_manager" node update --label-add io.swarmscope.storage=true "swarm-$2" >/dev/null
+  storage=$2
+  # shellcheck disable=SC2046 # words
+  swarm_docker "$swarm_manager" service scale --detach $(printf 'swarmscope_%s=1 ' "${stores[@]}") >/dev/null
+  returned=$(now)
+}
+stopped() { # node, service...
+  local service
+  for service in "${@:2}"; do
+    why=$(container_of "$1" "swarmscope_$service")
+    [ -z "$why" ] || return 1
+  done
+}
