@@ -61,7 +61,7 @@ test-vm: ## what needs systemd or cgroup v2, in a virtual machine
 fuzz: ## run every fuzz target for SECONDS_EACH (30) seconds
 	@bash tests/fuzz.sh
 
-test-swarm: ## a Swarm of three nodes on this machine, one of them switched off and on
+test-swarm: ## the whole stack on a Swarm of three nodes, broken on purpose; FAULTS="lost hung" takes some
 	@bash tests/swarm.sh
 
 bench: ## compare with node_exporter and cAdvisor, as Debian has them

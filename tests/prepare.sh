@@ -18,6 +18,8 @@ prometheus-node-exporter:prometheus-node-exporter
 rsyslogd:rsyslog
 shellcheck:shellcheck
 curl:curl
+jq:jq
+docker-registry:docker-registry
 perl:perl
 tar:tar
 /bin/busybox:busybox-static

@@ -39,6 +39,7 @@ done
 
 work=$(mktemp -d)
 state=$work/state
+engine_version=
 : >"$work/written"
 : >"$work/rows"
 lines_written=0
@@ -65,7 +66,8 @@ fi
 
 step "three nodes and a registry"
 swarm_up 3
-swarm_docker 1 version -f 'Docker {{.Server.Version}}'
+engine_version=$(swarm_docker 1 version -f '{{.Server.Version}}')
+echo "Docker $engine_version"
 node_ids=()
 for node in $(seq "$swarm_count"); do node_ids[node]=$(swarm_docker "$node" info -f '{{.Swarm.NodeID}}'); done
 swarm_registry

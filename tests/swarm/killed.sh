@@ -8,6 +8,7 @@ fault_killed() {
     fault_begins
     id=$(container_of "$storage" "swarmscope_$service")
     swarm_docker "$storage" kill -s KILL "$id" >/dev/null
+    [ "$service" != prometheus ] || prometheus_away=$(now)
     until_true "another task of $service" another "$service" "$id"
     row "$service killed" "its process gets SIGKILL" "a new task on the same volume"
   done

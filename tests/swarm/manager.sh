@@ -7,6 +7,7 @@ fault_manager() {
   fault_begins
   tasks2=$(tasks_of 2) tasks3=$(tasks_of 3)
   swarm_stop 1
+  prometheus_away=$(now)
   # Long enough for every buffer between a writer and a store that is not there.
   until_true "the workers write on" wrote_on 2 1000
   until_true "the workers write on" wrote_on 3 1000

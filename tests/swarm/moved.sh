@@ -3,17 +3,19 @@
 # The stores move to another node with their volumes, and back: what is stopped, copied and started there has its past.
 
 fault_moved() {
-  local first_sample
+  local by_hand="nothing: moved by hand, each with its past"
   fault_begins
   move_stores 1 2
-  first_sample=$(prometheus query --data-urlencode 'query=min_over_time(timestamp(up{job="prometheus"})[1d:15s])' | jq -r '.data.result[0].value[1]')
-  awk -v first="$first_sample" -v began="$began" 'BEGIN { exit !(first < began) }' ||
-    { echo "error: the moved Prometheus knows nothing of before the move: $first_sample, moved at $began" >&2; return 1; }
-  row moved "Prometheus, Alertmanager, Elasticsearch: stopped, volumes copied from swarm-1 to swarm-2, label moved, started" \
-    "nothing: moved by hand; each with its past"
+  until_true "Prometheus knows what was before the move" knows_before "$began"
+  row moved "Prometheus, Alertmanager, Elasticsearch: stopped, volumes copied from swarm-1 to swarm-2, label moved, started" "$by_hand"
   fault_begins
   move_stores 2 1
-  row "moved back" "the same from swarm-2 to swarm-1" "nothing: moved by hand; each with its past"
+  until_true "Prometheus knows what was before the move" knows_before "$began"
+  row "moved back" "the same from swarm-2 to swarm-1" "$by_hand"
+}
+knows_before() {
+  why="no samples of before"
+  [ -n "$(samples 'up{job="prometheus"}' "$(awk -v at="$1" 'BEGIN { printf "%.3f", at - 60 }')" "$1")" ]
 }
 
 # As an operator does it: services down, volumes to the other node, the label after them, services up.
@@ -22,6 +24,7 @@ move_stores() { # from, to
   # shellcheck disable=SC2046 # words
   swarm_docker "$swarm_manager" service scale --detach $(printf 'swarmscope_%s=0 ' "${stores[@]}") >/dev/null
   until_true "the stores have stopped" stopped "$1" "${stores[@]}"
+  prometheus_away=$(now)
   for store in "${stores[@]}"; do
     swarm_docker "$2" volume create "swarmscope_$store" --label com.docker.stack.namespace=swarmscope >/dev/null
     rm -rf "$(swarm_data "$2")/volumes/swarmscope_$store/_data"

@@ -73,10 +73,11 @@ over() {
   why=$(query "ALERTS{alertname=\"$1\",node_name=\"swarm-$2\"}") && [ -z "$why" ]
 }
 
-# Which alerts fired since the fault began.
+# Which alerts have begun to fire since the fault began.
 alerts_fired() {
-  query "max by (alertname, node_name, instance, job) (max_over_time(ALERTS{alertstate=\"firing\",alertname!=\"Watchdog\"}[$(
-    awk -v a="$began" -v b="$(now)" 'BEGIN { print int(b - a) + 1 }')s]))" |
+  query "max by (alertname, node_name, job) (max_over_time(ALERTS{alertstate=\"firing\"}[$(
+    awk -v a="$began" -v b="$(now)" 'BEGIN { print int(b - a) + 1 }')s]))
+    unless max by (alertname, node_name, job) (ALERTS{alertstate=\"firing\"} @ $began)" |
     jq -r '.metric | [.alertname, .node_name // .job // empty] | join(" ")' | sort -u | paste -sd, | sed 's/,/, /g'
 }
 
@@ -91,16 +92,21 @@ row() { # fault, what was done, what came back by itself
   returned=${returned:-$began}
   whole
   conserved
-  local scrapes
+  local scrapes lines
   scrapes=$(scrapes_between "$returned" "$whole_at")
-  printf '%s|%s|%s|%s written, %s missing, %s twice%s|%s|%s; all targets up after %s scrapes\n' "$1" "$2" "$(series_lost)" \
+  lines=$(scrapes_between "$returned" "$(now)")
+  printf '%s|%s|%s|%s written, %s missing, %s twice%s|%s|%s; all targets up after %s scrapes, all lines there after %s\n' "$1" "$2" "$(series_lost)" \
     "$((lines_written - written_before))" "$lines_missing" "$lines_twice" \
     "$( ((lines_unlogged == 0)) || echo ", $lines_unlogged never logged")" "${alert_told:-$(alerts_fired | grep . || echo none)}" \
-    "$3" "$scrapes" | tee -a "$work/rows"
+    "$3" "$scrapes" "$lines" | tee -a "$work/rows"
 }
 
 # As docs/swarm-test.md has it.
 table() {
+  # shellcheck disable=SC2016 # Markdown
+  printf '`%smake test-swarm`, %s: %s CPUs, %s, kernel %s, Docker %s on the nodes, scrapes every %s s.\n\n' \
+    "${FAULTS:+FAULTS=\"$FAULTS\" }" "$(date -u '+%Y-%m-%d %H:%M UTC')" "$(nproc)" \
+    "$(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)" "$(uname -r)" "$engine_version" "$interval"
   echo '| fault | what is done | scrapes lost | lines | alert | what came back by itself |'
   echo '|---|---|---|---|---|---|'
   sed 's/|/ | /g; s/^/| /; s/$/ |/' "$work/rows"

@@ -2,9 +2,9 @@
 # shellcheck disable=SC2034,SC2154 # one program with tests/swarm.sh
 # The whole stack by the project's own files, the services that write lines, and what is true of them when all is well.
 
-of_machine() { # script of deploy/, VARIABLE=value...
+of_machine() { # target of the Makefile, VARIABLE=value...
   env DOCKER_HOST="unix://$swarm_folder/1/docker.sock" DOCKER_SOCKET=/var/run/docker.sock STATE_DIR="$state" \
-    SKIP_BUILD=1 BINARIES="$binaries" REGISTRY="$swarm_registry/swarmscope" WAIT_SECONDS="$limit" "${@:2}" bash "deploy/$1"
+    SKIP_BUILD=1 BINARIES="$binaries" REGISTRY="$swarm_registry/swarmscope" WAIT_SECONDS="$limit" "${@:2}" make -s "$1"
 }
 
 stack_up() {
@@ -15,7 +15,7 @@ stack_up() {
   for node in $(seq "$swarm_count"); do
     swarm_image "$node" test/busybox:1 "$work/busybox" 'ENTRYPOINT ["/bin/busybox"]'
   done
-  of_machine up.sh
+  of_machine up
   writers
   until_true "every service runs" services_run
 }
@@ -81,6 +81,10 @@ names_are() { # node...
   [ "$why" = "node_meta and node_uname_info: $(printf 'swarm-%s ' "$@"); $(printf 'swarm-%s ' "$@")" ]
 }
 
+# When Prometheus was last away. What ended meanwhile it did not see end: for its five minutes it goes on to answer with the
+# last sample, so only samples since then count.
+prometheus_away=0
+
 # Lines of `task service node`, as the manager has them running on nodes that are ready, and as Prometheus has them.
 real() {
   local id status
@@ -91,8 +95,9 @@ real() {
   done | sort
 }
 told() {
-  query 'count by (container_label_com_docker_swarm_task_name, container_label_com_docker_swarm_service_name,
-    container_label_com_docker_swarm_node_id) (container_last_seen{container_label_com_docker_swarm_task_name!=""})' |
+  local all='container_last_seen{container_label_com_docker_swarm_task_name!=""}'
+  query "count by (container_label_com_docker_swarm_task_name, container_label_com_docker_swarm_service_name,
+    container_label_com_docker_swarm_node_id) ($all and timestamp($all) > $prometheus_away)" |
     jq -r '"\(.metric.container_label_com_docker_swarm_task_name) \(.metric.container_label_com_docker_swarm_service_name) \(
       .metric.container_label_com_docker_swarm_node_id)\(if .value[1] == "1" then "" else " \(.value[1]) times" end)"' | sort
 }
