@@ -9,6 +9,7 @@
 )]
 
 mod acceptance;
+mod alertmanager;
 mod cluster;
 mod conservation;
 mod container_exporter;
@@ -20,6 +21,7 @@ mod delivery;
 mod files;
 mod formats;
 mod joins;
+mod kibana;
 mod listen;
 mod logspout;
 mod node_exporter_live;
