@@ -12,10 +12,14 @@ step() { printf '\n==> %s\n' "$*"; }
 now() { date +%s.%3N; }
 
 until_true() { # what, condition...
-  local what=$1 begin=$SECONDS
+  local what=$1 begin=$SECONDS told=$SECONDS
   shift
   why=
   until "$@"; do
+    if ((SECONDS - told >= 30)); then
+      told=$SECONDS
+      printf '    … %s: %s s (%.120s)\n' "$what" "$((SECONDS - begin))" "$(tail -n 1 <<<"$why")" >&2
+    fi
     if ((SECONDS - begin > limit)); then
       printf 'error: not within %s s: %s\n%s\n' "$limit" "$what" "$why" >&2
       return 1

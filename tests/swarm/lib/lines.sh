@@ -11,20 +11,20 @@ written() {
   mv "$work/written.new" "$work/written"
 }
 
+numbered='{"match":{"message":"numbered"}}'
 stored() {
-  local answer id count
-  answer=$(search POST 'logstash-*/_refresh' '') || return 1
-  answer=$(search POST 'logstash-*/_search?scroll=5m' \
-    '{"size":10000,"sort":["_doc"],"_source":["message"],"query":{"match":{"message":"numbered"}}}') || return 1
+  local id answer=$work/answer before
+  search POST 'logstash-*/_search?scroll=5m&filter_path=_scroll_id,hits.hits._source.message' \
+    "{\"size\":10000,\"sort\":[\"_doc\"],\"_source\":[\"message\"],\"query\":$numbered}" >"$answer" || return 1
   : >"$work/stored.new"
   while :; do
-    count=$(jq '.hits.hits | length' <<<"$answer")
-    [ "$count" -gt 0 ] || break
-    jq -r '.hits.hits[]._source.message' <<<"$answer" | sed -n 's/^numbered //p' >>"$work/stored.new"
-    id=$(jq -r ._scroll_id <<<"$answer")
-    answer=$(search POST _search/scroll "{\"scroll\":\"5m\",\"scroll_id\":\"$id\"}") || return 1
+    before=$(wc -l <"$work/stored.new")
+    jq -r '.hits.hits[]?._source.message' "$answer" | sed -n 's/^numbered //p' >>"$work/stored.new"
+    [ "$(wc -l <"$work/stored.new")" -gt "$before" ] || break
+    id=$(jq -r ._scroll_id "$answer")
+    search POST '_search/scroll?filter_path=_scroll_id,hits.hits._source.message' \
+      "{\"scroll\":\"5m\",\"scroll_id\":\"$id\"}" >"$answer" || return 1
   done
-  search DELETE _search/scroll "{\"scroll_id\":\"$id\"}" >/dev/null || true
   sort "$work/stored.new" >"$work/stored"
 }
 
@@ -43,9 +43,15 @@ conserved() {
   fi
 }
 none_missing() {
+  local count
   why="the search engine does not answer"
+  search POST 'logstash-*/_refresh' '' >/dev/null || return 1
+  count=$(search POST 'logstash-*/_count' "{\"query\":$numbered}" | jq .count) || return 1
+  why="$count of $lines_written lines"
+  # All are read only where there may be enough of them.
+  if ((count < lines_written)); then return 1; fi
   stored || return 1
   lines_missing=$(comm -23 "$work/written" <(uniq "$work/stored") | wc -l)
-  why="$lines_missing of $lines_written lines are missing: $(comm -23 "$work/written" <(uniq "$work/stored") | head -n 5 | tr '\n' ',')"
+  why="$lines_missing of $lines_written lines are missing: $(comm -23 "$work/written" <(uniq "$work/stored") | head -n 5 | paste -sd ,)"
   ((lines_missing == 0))
 }
