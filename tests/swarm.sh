@@ -17,10 +17,10 @@ partitioned  a worker's cable is pulled
 drained      a worker is drained and returned
 manager      the only manager, with all stores, is switched off and on
 managers     the leader of three managers is switched off and on
-engine       a worker's engine is restarted, and killed, under load
 killed       Elasticsearch, then Prometheus
 moved        the stores move to another node with their volumes, and back
 updated      a rolling update of each agent
+engine       a worker's engine is restarted, and killed, under load
 "
 
 names=$(awk 'NF { print $1 }' <<<"$ALL_FAULTS")
