@@ -9,8 +9,8 @@ fault_manager() {
   swarm_stop 1
   prometheus_away=$(now)
   # Long enough for every buffer between a writer and a store that is not there.
-  until_true "the workers write on" wrote_on 2 1000
-  until_true "the workers write on" wrote_on 3 1000
+  until_true "the workers write on" wrote_on 2 500
+  until_true "the workers write on" wrote_on 3 500
   [ "$(tasks_of 2) $(tasks_of 3)" = "$tasks2 $tasks3" ] || { echo "error: workers' tasks have changed" >&2; return 1; }
   alert_told="nobody to tell: Prometheus and Alertmanager were on it, Watchdog fell silent"
   returned=$(now)

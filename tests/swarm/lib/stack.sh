@@ -3,7 +3,8 @@
 # The whole stack by the project's own files, the services that write lines, and what is true of them when all is well.
 
 of_machine() { # target of the Makefile, VARIABLE=value...
-  env DOCKER_HOST="unix://$swarm_folder/1/docker.sock" DOCKER_SOCKET=/var/run/docker.sock STATE_DIR="$state" \
+  # A cache of its own: another run on this machine may be making the same images.
+  env XDG_CACHE_HOME="$work/cache" DOCKER_HOST="unix://$swarm_folder/1/docker.sock" DOCKER_SOCKET=/var/run/docker.sock STATE_DIR="$state" \
     SKIP_BUILD=1 BINARIES="$binaries" REGISTRY="$swarm_registry/swarmscope" WAIT_SECONDS="$limit" "${@:2}" make -s "$1"
 }
 
