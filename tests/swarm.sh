@@ -5,6 +5,7 @@
 #   FAULTS="lost hung"   only these, in this order
 #   BINARIES=FOLDER      static binaries to take instead of building them
 #   SWARM_INDEX=62       60 to 255: several runs on one machine take different ones
+#   LIMIT_SECONDS=900    how long a condition may take
 # shellcheck disable=SC2034,SC2154 # one program with tests/swarm/lib
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -15,11 +15,13 @@ services:
     deploy: {endpoint_mode: dnsrr, placement: {constraints: [node.hostname == swarm-2]}}
 Y
     swarm_docker "$swarm_manager" stack deploy --detach=true --resolve-image never -c "$work/shop/load.yml" load >/dev/null
+    wrote_from=()
     until_true "the load begins" wrote_on 2 10000
     fault_begins
     swarm_engine_restart 2 "$signal"
     returned=$(now)
     until_true "the load goes on" load_runs
+    wrote_from=()
     until_true "the load goes on" wrote_on 2 10000
     # A service without tasks has no containers either, and no logs to compare with.
     written
