@@ -75,16 +75,17 @@ targets_up() { # nodes
   why=$(diff "$work/targets" "$work/wanted")
 }
 
-# The names that node-exporter tells are those of the nodes, each once.
-names_are() { # node...
-  why="node_meta and node_uname_info: $(query 'node_meta' | jq -r '.metric.node_name' | sort | tr '\n' ' '); $(
-    query 'node_uname_info' | jq -r '.metric.nodename' | sort | tr '\n' ' ')"
-  [ "$why" = "node_meta and node_uname_info: $(printf 'swarm-%s ' "$@"); $(printf 'swarm-%s ' "$@")" ]
-}
-
 # When Prometheus was last away. What ended meanwhile it did not see end: for its five minutes it goes on to answer with the
 # last sample, so only samples since then count.
 prometheus_away=0
+seen() { echo "($1 and timestamp($1) > $prometheus_away)"; }
+
+# The names that node-exporter tells are those of the nodes, each once.
+names_are() { # node...
+  why="node_meta and node_uname_info: $(query "$(seen node_meta)" | jq -r '.metric.node_name' | sort | tr '\n' ' '); $(
+    query "$(seen node_uname_info)" | jq -r '.metric.nodename' | sort | tr '\n' ' ')"
+  [ "$why" = "node_meta and node_uname_info: $(printf 'swarm-%s ' "$@"); $(printf 'swarm-%s ' "$@")" ]
+}
 
 # Lines of `task service node`, as the manager has them running on nodes that are ready, and as Prometheus has them.
 real() {
@@ -96,9 +97,8 @@ real() {
   done | sort
 }
 told() {
-  local all='container_last_seen{container_label_com_docker_swarm_task_name!=""}'
   query "count by (container_label_com_docker_swarm_task_name, container_label_com_docker_swarm_service_name,
-    container_label_com_docker_swarm_node_id) ($all and timestamp($all) > $prometheus_away)" |
+    container_label_com_docker_swarm_node_id) ($(seen 'container_last_seen{container_label_com_docker_swarm_task_name!=""}'))" |
     jq -r '"\(.metric.container_label_com_docker_swarm_task_name) \(.metric.container_label_com_docker_swarm_service_name) \(
       .metric.container_label_com_docker_swarm_node_id)\(if .value[1] == "1" then "" else " \(.value[1]) times" end)"' | sort
 }
