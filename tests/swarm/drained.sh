@@ -8,11 +8,11 @@ fault_drained() {
   until_true "no task is left on swarm-2" no_tasks 2
   until_true "the other targets are up" targets_up 2
   until_true "every container once" once
-  alert_names NodeMissing 2
+  alerts_name 2 NodeMissing
   returned=$(now)
   swarm_docker "$swarm_manager" node update --availability active swarm-2 >/dev/null
   row drained "swarm-2: drained, returned" "agents and global tasks; replicated tasks stay where they went"
-  alert_is_over NodeMissing 2
+  alerts_are_over 2 NodeMissing
 }
 no_tasks() {
   why=$(swarm_docker "$1" ps --format '{{.Names}}')

@@ -8,9 +8,9 @@ fault_hung() {
   tasks=$(tasks_of 2)
   swarm_hang 2
   away 2 "swarm-1 ready" "swarm-2 down" "swarm-3 ready"
-  alert_names NodeMissing 2
+  alerts_name 2 SwarmNodeDown
   returned=$(now)
   swarm_resume 2
   row hung "swarm-2: all processes frozen, then thawed" "node; $(tasks_now 2 "$tasks")"
-  alert_is_over NodeMissing 2
+  alerts_are_over 2 SwarmNodeDown
 }

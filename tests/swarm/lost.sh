@@ -6,9 +6,9 @@ fault_lost() {
   fault_begins
   swarm_stop 3
   away 3 "swarm-1 ready" "swarm-2 ready" "swarm-3 down"
-  alert_names NodeMissing 3
+  alerts_name 3 SwarmNodeDown NodeMissing
   returned=$(now)
   swarm_start 3
   row lost "swarm-3: power off and on" "node; its tasks were started anew"
-  alert_is_over NodeMissing 3
+  alerts_are_over 3 SwarmNodeDown NodeMissing
 }

@@ -24,13 +24,13 @@ fault_managers() {
   # The managers that are left can decide.
   swarm_docker 1 service scale --detach shop_front=5 >/dev/null
   until_true "five tasks of shop_front on the other nodes" tasks_elsewhere shop_front 5 "swarm-$lost"
-  alert_names NodeMissing "$lost"
+  alerts_name "$lost" SwarmNodeDown SwarmManagerUnreachable
   swarm_docker 1 service scale --detach shop_front=6 >/dev/null
   returned=$(now)
   swarm_start "$lost"
   until_true "three managers" reachable_managers 3
   row managers "swarm-$lost, leader of three managers: power off and on" "another leader at once; node; its tasks were started anew"
-  alert_is_over NodeMissing "$lost"
+  alerts_are_over "$lost" SwarmNodeDown SwarmManagerUnreachable
   # As it was.
   swarm_docker 1 node demote swarm-2 swarm-3 >/dev/null
   until_true "one manager" reachable_managers 1

@@ -8,9 +8,9 @@ fault_partitioned() {
   tasks=$(tasks_of 3)
   swarm_unplug 3
   away 3 "swarm-1 ready" "swarm-2 ready" "swarm-3 down"
-  alert_names NodeMissing 3
+  alerts_name 3 SwarmNodeDown
   returned=$(now)
   swarm_plug_in 3
   row partitioned "swarm-3: cable pulled and put back" "node; $(tasks_now 3 "$tasks")"
-  alert_is_over NodeMissing 3
+  alerts_are_over 3 SwarmNodeDown
 }

@@ -50,11 +50,14 @@ series_lost() {
   echo "${all:-none}"
 }
 
-# Waits until an alert that names a node fires and Alertmanager has it; alert_told is after how many scrapes that was.
-alert_names() { # alert, node
-  until_true "$1 names swarm-$2" firing "$1" "$2"
-  until_true "Alertmanager has $1 of swarm-$2" delivered "$1" "$2"
-  alert_told="$1 names swarm-$2 after $(scrapes_between "$began" "$fired_at") scrapes"
+# Waits until alerts that name a node fire and Alertmanager has them; alert_told is after how many scrapes that was.
+alerts_name() { # node, alert...
+  local alert
+  for alert in "${@:2}"; do
+    until_true "$alert names swarm-$1" firing "$alert" "$1"
+    until_true "Alertmanager has $alert of swarm-$1" delivered "$alert" "$1"
+    alert_told+="${alert_told:+, }$alert of swarm-$1 after $(scrapes_between "$began" "$fired_at")"
+  done
   echo "$alert_told"
 }
 firing() {
@@ -66,8 +69,9 @@ delivered() {
   why=$(alertmanager alerts | jq -c '.[].labels')
   grep -F "\"alertname\":\"$1\"" <<<"$why" | grep -qF "\"node_name\":\"swarm-$2\""
 }
-alert_is_over() { # alert, node
-  until_true "$1 of swarm-$2 is over" over "$1" "$2"
+alerts_are_over() { # node, alert...
+  local alert
+  for alert in "${@:2}"; do until_true "$alert of swarm-$1 is over" over "$alert" "$1"; done
 }
 over() {
   why=$(query "ALERTS{alertname=\"$1\",node_name=\"swarm-$2\"}") && [ -z "$why" ]

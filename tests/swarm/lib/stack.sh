@@ -60,7 +60,7 @@ targets() {
 # The same as it must be by the jobs of prometheus.yml and the services of the stack.
 wanted_targets() { # nodes
   local job name mode replicas
-  awk '/job_name:/ { job = $3 } /names: \[tasks\./ { gsub(/.*\[tasks\.|\].*/, ""); print job, $0 }' deploy/prometheus/prometheus.yml |
+  awk '/job_name:/ { job = $3 } /names: \[tasks\./ { gsub(/.*\[tasks\.|\].*/, ""); print job, $0 }' "$state/prometheus.yml" |
     while read -r job name; do
       read -r mode replicas < <(swarm_docker "$swarm_manager" service ls --filter "name=swarmscope_$name" \
         --format '{{.Name}} {{.Mode}} {{.Replicas}}' | awk -v name="swarmscope_$name" '$1 == name { print $2, $3 }') || continue
