@@ -22,7 +22,7 @@ cargo clippy --workspace --all-targets --all-features --locked -q -- -D warnings
 # A workspace of its own, whose versions follow ours.
 cargo metadata --format-version 1 --locked --manifest-path tests/fuzz/Cargo.toml >/dev/null
 
-shellcheck -x deploy/*.sh deploy/lib/*.sh deploy/offline/*.sh tests/*.sh tests/lib/*.sh tests/bench/*.sh tests/swarm/*.sh tests/swarm/lib/*.sh tests/vm/*.sh tests/lab/*.sh tests/lab/*/*.sh .ci/run
+shellcheck -x deploy/*.sh deploy/lib/*.sh deploy/offline/*.sh tests/*.sh tests/lib/*.sh tests/bench/*.sh tests/scale/*.sh tests/swarm/*.sh tests/swarm/lib/*.sh tests/vm/*.sh tests/lab/*.sh tests/lab/*/*.sh .ci/run
 
 step "unit and golden tests"
 cargo test --workspace --exclude e2e --all-features --locked -q

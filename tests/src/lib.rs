@@ -16,9 +16,12 @@
 pub mod agent;
 pub mod bulk;
 pub mod command;
+pub mod document;
 pub mod engine;
 pub mod exposition;
 pub mod http;
+pub mod ledger;
+pub mod printers;
 pub mod prometheus;
 pub mod recorder;
 pub mod rsyslog;
