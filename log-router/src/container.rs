@@ -35,6 +35,9 @@ pub struct Container {
     pub running: bool,
     /// When it started last, in nanoseconds of Unix time; `None` if it never did.
     pub started: Option<i64>,
+    /// When its last run ended, all its output read by the engine, in nanoseconds of Unix time; `None` while it runs, or
+    /// where nobody told us.
+    pub ended: Option<i64>,
     /// The log driver's name.
     pub driver: String,
     /// Where the engine says that the log file is; empty for drivers without one.
@@ -86,6 +89,8 @@ impl Container {
             terminal: config.tty.unwrap_or_default(),
             running: state.running.unwrap_or_default(),
             started: state.started_at.and_then(|time| parse_rfc3339(time.as_bytes())),
+            // The engine's FinishedAt is when the process ended; its last lines can have later times.
+            ended: None,
             log_budget: log_budget(&options),
             driver: log.typ.unwrap_or_default(),
             log_path: inspected.log_path.unwrap_or_default(),
@@ -118,8 +123,20 @@ impl Container {
     pub fn after(mut self, before: &Self) -> Self {
         if self.pid == 0 {
             self.pid = before.pid;
+            self.ended = before.ended;
         }
         self
+    }
+
+    /// Whether a line of this time comes from a later run than the one that is known.
+    pub fn is_over_at(&self, time: i64) -> bool {
+        self.ended.is_some_and(|ended| time > ended)
+    }
+
+    /// The next run, of which nothing is known yet: it has another process.
+    #[must_use]
+    pub fn next_run(&self) -> Self {
+        Self { pid: 0, ended: None, ..self.clone() }
     }
 }
 
@@ -188,7 +205,12 @@ mod tests {
         assert!(container.ignore);
         assert_eq!(container.started, None);
         let ended = Container { pid: 0, ..container.clone() };
-        assert_eq!(ended.after(&container).pid, 4833);
+        assert_eq!(ended.clone().after(&container).pid, 4833);
+        let died = Container { ended: Some(5), ..container.clone() };
+        assert!(died.is_over_at(6) && !died.is_over_at(5) && !container.is_over_at(6));
+        assert_eq!((died.next_run().pid, died.next_run().ended), (0, None));
+        assert_eq!(ended.after(&died).ended, Some(5));
+        assert_eq!(container.after(&died).ended, None, "it runs again");
     }
 
     #[test]

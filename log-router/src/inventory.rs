@@ -142,7 +142,7 @@ impl Inventory {
                 self.add(container, &before, left_alone, defaults);
                 self.containers != before
             }),
-            Change::Lifecycle { id, what, .. } => self.apply_lifecycle(&id, what),
+            Change::Lifecycle { id, time_nanos, what } => self.apply_lifecycle(&id, time_nanos, what),
         }
     }
 
@@ -173,10 +173,13 @@ impl Inventory {
         self.containers.insert(container.id.clone(), unchanged.unwrap_or_else(|| Arc::new(container)));
     }
 
-    fn apply_lifecycle(&mut self, id: &str, what: Lifecycle) -> bool {
+    fn apply_lifecycle(&mut self, id: &str, time: i64, what: Lifecycle) -> bool {
         match what {
             Lifecycle::Removed => self.containers.remove(id).is_some(),
-            Lifecycle::Died { .. } => self.change(id, |container| container.running = false),
+            Lifecycle::Died { .. } => self.change(id, |container| {
+                container.running = false;
+                container.ended = (time > 0).then_some(time);
+            }),
             Lifecycle::Renamed(name) => {
                 info!(container.id = id, name, "a container was renamed");
                 self.change(id, |container| container.name = name)
@@ -217,7 +220,7 @@ mod tests {
     }
 
     fn lifecycle(id: &str, what: Lifecycle) -> Change {
-        Change::Lifecycle { id: id.to_owned(), time_nanos: 0, what }
+        Change::Lifecycle { id: id.to_owned(), time_nanos: 9, what }
     }
 
     #[test]
@@ -230,7 +233,10 @@ mod tests {
         assert!(apply(&mut inventory, lifecycle("b", Lifecycle::Renamed("c".to_owned()))));
         assert!(apply(&mut inventory, lifecycle("b", Lifecycle::Died { exit_code: Some(0) })));
         let b = &inventory.containers["b"];
-        assert_eq!((b.name.as_str(), b.running, b.pid), ("c", false, 3));
+        assert_eq!((b.name.as_str(), b.running, b.pid, b.ended), ("c", false, 3, Some(9)));
+        assert!(apply(&mut inventory, Change::Started(Box::new(inspected("b", 4)))));
+        let b = &inventory.containers["b"];
+        assert_eq!((b.running, b.pid, b.ended), (true, 4, None), "the next run");
         assert!(apply(&mut inventory, lifecycle("a", Lifecycle::Removed)));
         assert!(!apply(&mut inventory, lifecycle("a", Lifecycle::Removed)));
         assert!(!apply(&mut inventory, lifecycle("b", Lifecycle::Paused)));

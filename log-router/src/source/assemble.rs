@@ -107,6 +107,8 @@ pub struct Assembler {
     starting: bool,
     /// Time of the newest record.
     newest: i64,
+    /// A container whose run ended, and what its lines of the next run carry until the engine tells of that.
+    next_run: Option<(Arc<Container>, Arc<Container>)>,
     bucket: Bucket,
     tally: Tally,
 }
@@ -119,6 +121,7 @@ impl Assembler {
             wanted,
             starting: true,
             newest: 0,
+            next_run: None,
             bucket: Bucket::default(),
             tally: Tally::default(),
         }
@@ -412,6 +415,13 @@ impl Assembler {
         container: &Arc<Container>,
         batch: &mut Batch,
     ) {
+        let next_run;
+        let container = if container.is_over_at(time) {
+            next_run = self.next_run(container);
+            &next_run
+        } else {
+            container
+        };
         let settings = &container.settings;
         let priority = Priority::detect(settings.detect, stream, time, text);
         let severity = priority.severity();
@@ -438,6 +448,17 @@ impl Assembler {
         self.tally.masked += u64::from(matches!(masked, std::borrow::Cow::Owned(_)));
         event.text = &masked;
         batch.push_event(container, &event);
+    }
+
+    fn next_run(&mut self, ended: &Arc<Container>) -> Arc<Container> {
+        match &self.next_run {
+            Some((known, next)) if Arc::ptr_eq(known, ended) => Arc::clone(next),
+            _ => {
+                let next = Arc::new(ended.next_run());
+                self.next_run = Some((Arc::clone(ended), Arc::clone(&next)));
+                next
+            }
+        }
     }
 }
 

@@ -55,6 +55,17 @@ fn equal_times_are_numbered_per_stream() {
 }
 
 #[test]
+fn lines_after_the_end_of_a_run_do_not_carry_its_process() {
+    let container = Arc::new(Container { pid: 7, ended: Some(2), ..Container::default() });
+    let mut batch = Batch::default();
+    let mut assembler = Assembler::start(ALL);
+    for (offset, time) in [(0, 1), (1, 2), (2, 3), (3, 4)] {
+        assembler.push(Piece { stream: OUT, time, text: b"a\n", offset }, &container, &mut batch);
+    }
+    assert_eq!(batch.lines().map(|line| line.container.pid).collect::<Vec<_>>(), [7, 7, 0, 0]);
+}
+
+#[test]
 fn pieces_are_joined_per_stream_also_when_interleaved() {
     let piece = "x".repeat(PIECE_BYTES);
     let other = "y".repeat(PIECE_BYTES);
