@@ -1,6 +1,8 @@
 //! The whole stack, brought up by the script behind `make up` on an engine of the test's own: what the README promises
 //! of it, then taken down to nothing.
 
+mod delay;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -110,6 +112,7 @@ fn the_stack_does_what_the_readme_says() {
     agents_have_least_rights(&stack);
     agents_images_are_small(&stack);
     a_services_cpu_and_lines_are_found(&stack);
+    delay::a_printed_line_is_found(&stack);
     a_killed_router_loses_nothing(&stack);
     agents_end_at_once_as_pid_1(&stack);
     a_second_up_changes_nothing(&stack);
@@ -343,7 +346,7 @@ fn least_rights_are_enough(stack: &Stack) {
 }
 
 fn down_leaves_nothing(stack: &Stack) {
-    stack.engine.docker(&["service", "rm", "shop_speaker", "shop_counter", "shop_late"]);
+    stack.engine.docker(&["service", "rm", "shop_speaker", "shop_clock", "shop_counter", "shop_late"]);
     until(LIMIT, "the end of our own containers", || {
         let left = stack.engine.docker(&["ps", "-aq", "--filter", "label=com.docker.stack.namespace=shop"]);
         ensure(left.is_empty(), left)
