@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help up down demo demo-down password secrets files images configs test test-loss test-vm test-swarm fuzz bench scale soak check
+.PHONY: help up down demo demo-down password compose compose-down secrets tls files images configs test test-loss test-vm test-swarm fuzz bench scale soak check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -33,11 +33,20 @@ demo: ## services to look at, beside the running stack: one that works, others t
 demo-down: ## remove the demo
 	@bash deploy/demo.sh down
 
+compose: ## one machine without Swarm: the same by Docker Compose 2
+	@bash deploy/compose.sh
+
+compose-down: ## remove exactly what make compose made
+	@bash deploy/compose.sh down
+
 password: ## print the password of the user admin
 	@bash deploy/password.sh
 
 secrets: ## only generate the secrets, for a deployment by hand
 	@bash deploy/secrets.sh
+
+tls: ## only make the certificates of the part tls, with an authority of the stack's own
+	@bash deploy/tls.sh
 
 files: ## write all that a deployment by hand takes, for STACKS, and print the command
 	@bash deploy/files.sh

@@ -3,7 +3,7 @@
 # command. Asks no engine.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-for lib in install images secrets configs deploy; do
+for lib in install images tls secrets configs prometheus deploy; do
   # shellcheck source=/dev/null
   . "$DEPLOY/lib/$lib.sh"
 done

@@ -3,7 +3,7 @@
 # `make help` names the variables.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-for lib in install engine images secrets configs deploy wait search table; do
+for lib in install engine images tls secrets configs prometheus deploy wait search table; do
   # shellcheck source=/dev/null
   . "$DEPLOY/lib/$lib.sh"
 done

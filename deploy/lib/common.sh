@@ -37,10 +37,19 @@ check_settings() {
   local wrong line
   wrong=$(
     wrong_parts
+    wrong_variables
     case $OFFLINE in auto | always | never) ;; *) echo "OFFLINE='$OFFLINE'; right: auto, always or never" ;; esac
     case $WAIT_SECONDS in *[!0-9]* | '') echo "WAIT_SECONDS='$WAIT_SECONDS'; right: a number of seconds" ;; esac
   )
   [ -z "$wrong" ] || { while read -r line; do say "error: $line"; done <<<"$wrong"; exit 2; }
+}
+
+# What single parts ask for.
+wrong_variables() {
+  case ${SHARDS:-2} in *[!0-9]* | 0 | '') echo "SHARDS='$SHARDS'; right: a number from 1" ;; esac
+  if has_part github && [ ! -s "$STATE/github_token" ] && [ ! -s "${GITHUB_TOKEN_FILE:-}" ]; then
+    echo "GITHUB_TOKEN_FILE='${GITHUB_TOKEN_FILE:-}': the part github needs a token; right: a file with one, see https://github.com/settings/tokens"
+  fi
 }
 
 # progress TEXT LOG COMMAND…: runs the command with its output in LOG and tells every

@@ -39,6 +39,13 @@ write_environment() {
   SECRETS_DIR=$STATE
   left_out grafana && GRAFANA_REPLICAS=0
   left_out kibana && KIBANA_REPLICAS=0
+  if has_part proxy-labels; then
+    PROMETHEUS_URL=${PROMETHEUS_URL:-${PROXY_URL:-http://localhost}/prometheus/}
+    ALERTMANAGER_URL=${ALERTMANAGER_URL:-${PROXY_URL:-http://localhost}/alertmanager/}
+  fi
+  PROMETHEUS_YML=$STATE/prometheus.yml
+  prometheus_config prometheus >"$PROMETHEUS_YML"
+  prometheus_config shard >"$STATE/prometheus-shard.yml"
   render_files
   hash_contents "${FILES[@]}"
   (

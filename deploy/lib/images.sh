@@ -16,6 +16,8 @@ metrics grafana grafana/grafana:12.0.2
 logs elasticsearch docker.elastic.co/elasticsearch/elasticsearch:8.19.0
 logs kibana docker.elastic.co/kibana/kibana:8.19.0
 logstash logstash docker.elastic.co/logstash/logstash:8.19.0
+pushgateway pushgateway prom/pushgateway:v1.11.1
+github github-exporter githubexporter/github-exporter:1.3.1
 demo haproxy haproxy:3.0-alpine
 "
 
@@ -80,7 +82,8 @@ resolve_images() {
 
 resolve_image() { # SERVICE DEFAULT
   local service=$1 var image recipe offline
-  var=${service^^}_IMAGE
+  var=${service//-/_}
+  var=${var^^}_IMAGE
   image=${!var:-$2}
   recipe=$DEPLOY/offline/$service.sh
   declare -gx "$var=$image"
@@ -112,14 +115,23 @@ recipe_hash() {
   esac
 }
 
+# An image that was made once is kept as a file: another engine of this machine, or the next make up, takes that.
 build_offline() { # SERVICE RECIPE
-  local log=$CACHE/offline-$1.log
+  local log=$CACHE/offline-$1.log kept=$CACHE/offline hash
+  hash=$(recipe_hash "$1")
+  if [ -s "$kept/$1-$hash.tar" ] && progress "offline image of $1, made before" "$log" docker load -i "$kept/$1-$hash.tar"; then
+    say "    $(offline_image "$1") stands in for it"
+    return
+  fi
   case $1 in
     elasticsearch) install_missing "the offline image of elasticsearch" javac:default-jdk-headless mvn:maven curl:curl ;;
     *) debian_like || die "the offline image of $1 is made of Debian or Ubuntu packages" "load its image by hand, or choose others: STACKS=…" ;;
   esac
-  progress "offline image of $1" "$log" env CACHE="$CACHE" RECIPE="$(recipe_hash "$1")" bash "$2" ||
+  progress "offline image of $1" "$log" env CACHE="$CACHE" RECIPE="$hash" bash "$2" ||
     die "the offline image of $1 cannot be made" "log: $log"
+  mkdir -p "$kept"
+  rm -f "$kept/$1"-*.tar
+  docker save -o "$kept/$1-$hash.new" "$(offline_image "$1")" && mv "$kept/$1-$hash.new" "$kept/$1-$hash.tar"
   say "    $(offline_image "$1") stands in for it"
 }
 

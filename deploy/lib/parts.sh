@@ -4,17 +4,24 @@
 
 # One part a line, in the order in which the files are put on top of each other:
 #   name     as in STACKS; a * before it: chosen where STACKS says nothing
-#   files    in this folder; PART?FILE only if that part is chosen too
+#   files    in deploy/; PART+PART?FILE only if those parts are chosen too
 #   needs    parts that must be chosen with it
-#   targets  JOB:COUNT that Prometheus must see up, COUNT a number or "nodes"
+#   targets  JOB:COUNT that Prometheus must see up, COUNT a number, "nodes" or "shards"
 #   what     it is
 PARTS='
-*agents      | agents.yml                                 |         | node:nodes cadvisor:nodes swarm-cluster:1 | node-exporter and container-exporter on every node, the view of the cluster
-*metrics     | metrics.yml                                |         | prometheus:1 alertmanager:1               | Prometheus with its rules, Alertmanager, Grafana with the boards
-*logs        | logs.yml                                   |         | log-router:nodes                          | log-router on every node, Elasticsearch, Kibana
-logstash     | logstash.yml                               | logs    |                                           | Logstash between log-router and Elasticsearch
-least-rights | least-rights.yml logs?least-rights-logs.yml | agents | | agents without root, behind a socket on which only reading passes
-engine-25 | agents?engine-25.yml logs?engine-25-logs.yml | | | health checks of the agents; make up adds it where client and engines are Docker 25 or newer
+*agents        | agents.yml                | | node:nodes cadvisor:nodes swarm-cluster:1 | node-exporter and container-exporter on every node, the view of the cluster
+*metrics       | metrics.yml               | | prometheus:1 alertmanager:1 | Prometheus with its rules, Alertmanager, Grafana with the boards
+*logs          | logs.yml                  | | log-router:nodes | log-router on every node, Elasticsearch, Kibana
+pushgateway    | pushgateway.yml           | metrics | pushgateway:1 | Push Gateway, for jobs that end before they are scraped
+github         | github.yml                | metrics | github:1 | github-exporter: stars, forks and issues of repositories
+engine-metrics |                           | agents metrics | engine:nodes | the metrics of the engines themselves (metrics-addr in daemon.json)
+http-sd        |                           | agents metrics | | targets from the view of the cluster, with names of nodes, instead of DNS
+shards         | shards.yml                | metrics | prometheus-shard:shards | several Prometheus servers share the targets and send to the first
+tls            | agents?tls.yml metrics?tls-metrics.yml logs?tls-logs.yml pushgateway?tls-pushgateway.yml shards?tls-shards.yml | | | TLS between all parts, with an authority of the stack (make tls)
+logstash       | logstash.yml tls?tls-logstash.yml | logs | | Logstash between log-router and Elasticsearch
+least-rights   | least-rights.yml logs?least-rights-logs.yml tls?tls-least-rights.yml logs+tls?tls-least-rights-logs.yml | agents | | agents without root, behind a socket on which only reading passes
+proxy-labels   | proxy-labels.yml logs?proxy-labels-logs.yml | metrics | | labels for Docker Flow Proxy
+engine-25      | agents?engine-25.yml logs?engine-25-logs.yml | | | health checks of the agents; make up adds it where client and engines are Docker 25 or newer
 '
 
 # part_field NAME COLUMN: fields are trimmed, as names have no spaces within.
@@ -63,12 +70,16 @@ left_out() {
 
 # files_of PART: its files, the conditional ones only where they belong.
 files_of() {
-  local file
+  local file part
   for file in $(part_field "$1" 2); do
     case $file in
-      *\?*) if has_part "${file%%\?*}" && ! left_out "${file%%\?*}"; then echo "${file#*\?}"; fi ;;
-      *) echo "$file" ;;
+      *\?*)
+        for part in $(tr + ' ' <<<"${file%%\?*}"); do
+          if ! has_part "$part" || left_out "$part"; then continue 2; fi
+        done
+        ;;
     esac
+    echo "${file#*\?}"
   done
 }
 
@@ -81,7 +92,7 @@ stack_files() {
 # JOB:COUNT of the chosen parts.
 part_targets() {
   local part
-  for part in $(chosen_parts); do part_field "$part" 4; done | sed "s/:nodes/:$NODE_COUNT/g"
+  for part in $(chosen_parts); do part_field "$part" 4; done | sed "s/:nodes/:$NODE_COUNT/g; s/:shards/:${SHARDS:-2}/g"
 }
 
 parts_help() {
@@ -94,7 +105,7 @@ parts_docs() {
   printf '| part | files | with | what |\n|---|---|---|---|\n'
   for part in $(part_names); do
     # shellcheck disable=SC2016 # backticks of Markdown
-    files=$(part_field "$part" 2 | sed -E 's/[^ ]+/`&`/g; s/`([a-z0-9-]+)\?([^`]*)`/`\2` (with \1)/g; s/ `/, `/g')
+    files=$(part_field "$part" 2 | sed -E 's/[^ ]+/`&`/g; s/`([a-z0-9+-]+)\?([^`]*)`/`\2` (with \1)/g; s/ `/, `/g; s/\+/ and /g')
     needs=$(part_field "$part" 3 | sed 's/ /, /g')
     printf '| %s | %s | %s | %s |\n' "$part" "$files" "$needs" "$(part_field "$part" 5)"
   done

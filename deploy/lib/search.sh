@@ -2,14 +2,14 @@
 # Elasticsearch's health and users, Kibana's saved objects. Elasticsearch publishes no
 # port, so it is asked from inside its container.
 
-elasticsearch_container() {
-  docker ps -q --filter "label=com.docker.swarm.service.name=${STACK}_elasticsearch" | sed -n 1p
-}
+# The container of a service on this node, if it has one.
+container_of() { docker ps -q --filter "label=com.docker.swarm.service.name=${STACK}_$1" | sed -n 1p; }
 
 # es USER PASSWORD_FILE METHOD PATH [BODY_FILE]: prints the answer, fails unless it is 2xx.
 es() {
-  local id user=$1 file=$2 method=$3 path=$4
-  id=$(elasticsearch_container)
+  local id user=$1 file=$2 method=$3 path=$4 tls=() scheme=http
+  ! has_part tls || { scheme=https tls=(--cacert /run/secrets/tls_ca.crt); }
+  id=$(container_of elasticsearch)
   if [ -z "$id" ]; then
     WAITING_FOR="no container of it on this node; run make up on the node where it runs"
     return 1
@@ -18,7 +18,7 @@ es() {
     printf 'user = "%s:%s"\n' "$user" "$(cat "$file")"
     # As a curl setting the body needs its quotes escaped.
     [ -z "${5:-}" ] || printf 'data = "%s"\n' "$(sed 's/\\/\\\\/g; s/"/\\"/g' "$5")"
-  } | docker exec -i "$id" curl -sS -f -m 30 -K - -X "$method" -H 'Content-Type: application/json' "http://localhost:9200$path" 2>/dev/null
+  } | docker exec -i "$id" curl -sS -f -m 30 -K - "${tls[@]}" -X "$method" -H 'Content-Type: application/json' "$scheme://localhost:9200$path" 2>/dev/null
 }
 
 elasticsearch_healthy() {
@@ -46,12 +46,24 @@ ensure_users() {
 
 set_user() { es elastic "$STATE/admin_password" "$1" "$2" "$3" >/dev/null; }
 
+# Index templates, retention and roles, by log-router itself: it knows what it writes.
+set_up_search() {
+  local id uri=elasticsearch://elasticsearch:9200 tls=()
+  ! has_part tls || { uri=elasticsearch+tls://elasticsearch:9200 tls=(--elasticsearch.ca-file=/run/secrets/tls_ca.crt); }
+  id=$(container_of log-router)
+  [ -n "$id" ] || { say "    no log-router on this node: run make up on one that has it, for the search engine's templates and retention"; return 0; }
+  docker exec "$id" /log-router setup --state.path=none --elasticsearch.username=elastic --elasticsearch.password-file=/run/secrets/admin_password \
+    "--elasticsearch.retention=${LOGS_RETENTION:-30d}" "${tls[@]}" "$uri" >"$CACHE/setup.log" 2>&1 ||
+    { cat "$CACHE/setup.log" >&2; die "log-router cannot set up Elasticsearch" "log: $CACHE/setup.log"; }
+  say "    Elasticsearch has templates, and deletes lines after ${LOGS_RETENTION:-30d}"
+}
+
 import_saved_objects() {
   local file=$DEPLOY/kibana/saved-objects.ndjson hash
   hash=$(hash_files "$file")
   [ "$(cat "$STATE/saved-objects" 2>/dev/null)" != "$hash" ] || return 0
   ask admin "$STATE/admin_password" -f -o /dev/null -H 'kbn-xsrf: true' -F "file=@$file" \
-    "http://$ACCESS_HOST:${KIBANA_PORT:-5601}/api/saved_objects/_import?overwrite=true" || die "Kibana does not take $file"
+    "$(url_of kibana)/api/saved_objects/_import?overwrite=true" || die "Kibana does not take $file"
   echo "$hash" >"$STATE/saved-objects"
   say "    saved objects imported into Kibana"
 }

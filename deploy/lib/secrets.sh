@@ -54,6 +54,20 @@ ensure_secrets() {
   render "$DEPLOY/prometheus/web.yml.in" web.yml PASSWORD_BCRYPT bcrypt_hash
   render "$DEPLOY/kibana/kibana.yml.in" kibana.yml KIBANA_PASSWORD kibana_password KIBANA_KEY kibana_key
   render "$DEPLOY/logstash/logstash.conf.in" logstash.conf PASSWORD admin_password
+  if has_part github && [ -s "${GITHUB_TOKEN_FILE:-}" ]; then (umask 077 && tr -d '\n' <"$GITHUB_TOKEN_FILE" >"$STATE/github_token"); fi
+  if has_part tls; then
+    ensure_tls
+    by_tls
+  fi
+}
+
+# The same files, with TLS.
+by_tls() {
+  sed -i 's|http://elasticsearch|https://elasticsearch|' "$STATE/kibana.yml" "$STATE/logstash.conf"
+  sed -i 's|^\( *\)user => "elastic"|\1ssl_certificate_authorities => ["/run/secrets/tls_ca.crt"]\n&|' "$STATE/logstash.conf"
+  printf '%s\n' 'elasticsearch.ssl.certificateAuthorities: /run/secrets/tls_ca.crt' 'server.ssl.enabled: true' \
+    'server.ssl.certificate: /run/secrets/tls.crt' 'server.ssl.key: /run/secrets/tls.key' >>"$STATE/kibana.yml"
+  cat "$DEPLOY/tls/web.yml" >>"$STATE/web.yml"
 }
 
 # keep FILE COMMAND…: writes the file once. The command may read the password on stdin.

@@ -2,11 +2,13 @@
 # What there is now, in one table.
 
 url_of() {
+  local scheme=http
+  ! has_part tls || scheme=https
   case $1 in
-    prometheus) echo "http://$ACCESS_HOST:${PROMETHEUS_PORT:-9090}" ;;
-    alertmanager) echo "http://$ACCESS_HOST:${ALERTMANAGER_PORT:-9093}" ;;
-    grafana) echo "http://$ACCESS_HOST:${GRAFANA_PORT:-3000}" ;;
-    kibana) echo "http://$ACCESS_HOST:${KIBANA_PORT:-5601}" ;;
+    prometheus) echo "$scheme://$ACCESS_HOST:${PROMETHEUS_PORT:-9090}" ;;
+    alertmanager) echo "$scheme://$ACCESS_HOST:${ALERTMANAGER_PORT:-9093}" ;;
+    grafana) echo "$scheme://$ACCESS_HOST:${GRAFANA_PORT:-3000}" ;;
+    kibana) echo "$scheme://$ACCESS_HOST:${KIBANA_PORT:-5601}" ;;
     *) echo "-" ;;
   esac
 }

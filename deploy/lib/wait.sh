@@ -76,16 +76,17 @@ wait_for_stack() {
     until_true "Elasticsearch answers" elasticsearch_healthy ||
       { explain_failure "${STACK}_elasticsearch"; die "Elasticsearch is not healthy within WAIT_SECONDS=$WAIT_SECONDS: $WAITING_FOR"; }
     ensure_users
+    set_up_search
   fi
   if has_part metrics; then
     until_true "Prometheus sees every target up" targets_up ||
       { explain_failure "${STACK}_prometheus"; die "Prometheus' targets are not all up within WAIT_SECONDS=$WAIT_SECONDS: $WAITING_FOR"; }
     if ! left_out grafana; then
-      until_true "Grafana answers" answers "http://$ACCESS_HOST:${GRAFANA_PORT:-3000}/api/health" || { explain_failure "${STACK}_grafana"; die "Grafana does not answer"; }
+      until_true "Grafana answers" answers "$(url_of grafana)/api/health" || { explain_failure "${STACK}_grafana"; die "Grafana does not answer"; }
     fi
   fi
   if has_part logs && ! left_out kibana; then
-    until_true "Kibana answers" answers "http://$ACCESS_HOST:${KIBANA_PORT:-5601}/api/status" || { explain_failure "${STACK}_kibana"; die "Kibana does not answer"; }
+    until_true "Kibana answers" answers "$(url_of kibana)/api/status" || { explain_failure "${STACK}_kibana"; die "Kibana does not answer"; }
     import_saved_objects
   fi
 }
@@ -94,22 +95,33 @@ wait_for_stack() {
 ask() { # USER PASSWORD_FILE ARGUMENT…
   local user=$1 file=$2
   shift 2
-  printf 'user = "%s:%s"\n' "$user" "$(cat "$file")" | curl -sS --noproxy '*' -m 10 -K - "$@"
+  local tls=()
+  if has_part tls; then
+    # The certificates know names, not the address of a node.
+    tls=(--cacert "$STATE/tls/tls_ca.crt" --connect-to "::$ACCESS_HOST:")
+    set -- "${@//https:\/\/$ACCESS_HOST:/https://swarmscope:}"
+  fi
+  printf 'user = "%s:%s"\n' "$user" "$(cat "$file")" | curl -sS --noproxy '*' -m 10 -K - "${tls[@]}" "$@"
 }
 
 answers() { ask admin "$STATE/admin_password" -f -o /dev/null "$1" 2>/dev/null; }
 
-# Asks for the targets themselves: series of tasks that are gone can live on in queries for minutes.
+# Asks for the targets themselves: series of tasks that are gone can live on in queries for minutes. What shards scrape
+# only queries can tell.
 targets_up() {
-  local job want got targets down
+  local job want got targets down sent=''
   WAITING_FOR="no answer on port ${PROMETHEUS_PORT:-9090}"
   # One target a line, in the order in which Prometheus writes its fields.
-  targets=$(ask admin "$STATE/admin_password" -f "http://$ACCESS_HOST:${PROMETHEUS_PORT:-9090}/api/v1/targets?state=active" 2>/dev/null |
+  targets=$(ask admin "$STATE/admin_password" -f "$(url_of prometheus)/api/v1/targets?state=active" 2>/dev/null |
     sed 's/"discoveredLabels"/\n&/g' | grep scrapePool) || return 1
+  if has_part shards; then
+    sent=$(ask admin "$STATE/admin_password" -f -G --data-urlencode 'query=count by (job) (up{shard!=""} == 1)' "$(url_of prometheus)/api/v1/query" 2>/dev/null) || return 1
+  fi
   for job in $(part_targets); do
     want=${job#*:} job=${job%:*}
-    got=$(grep "\"scrapePool\":\"$job\"" <<<"$targets" | grep -c '"health":"up"' || true)
-    if [ "$got" -lt "$want" ]; then WAITING_FOR="job $job: $got of $want up"; return 1; fi
+    got=$(grep "\"job\":\"$job\"" <<<"$targets" | grep -c '"health":"up"' || true)
+    [ "$got" != 0 ] || got=$(sed -n "s/.*\"job\":\"$job\"},\"value\":\[[^,]*,\"\([0-9]*\)\".*/\1/p" <<<"$sent")
+    if [ "${got:-0}" -lt "$want" ]; then WAITING_FOR="job $job: ${got:-0} of $want up"; return 1; fi
   done
   down=$(grep -vc '"health":"up"' <<<"$targets" || true)
   WAITING_FOR="$down targets are not up"
