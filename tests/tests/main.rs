@@ -30,6 +30,7 @@ mod rules;
 mod socket_proxy;
 mod sources;
 mod stack;
+mod stack_files;
 mod syslog;
 mod syslog_ng;
 mod web_config;
