@@ -52,6 +52,9 @@ wrong_parts() {
     for need in $(part_field "$part" 3); do
       has_part "$need" || echo "STACKS='$STACKS': $part needs $need; right: STACKS='$need $STACKS'"
     done
+    if [ -n "$(part_field "$part" 2)" ] && [ -z "$(files_of "$part")" ]; then
+      echo "STACKS='$STACKS': $part changes other parts, and none of those is chosen; right: STACKS='$(default_parts) $STACKS'"
+    fi
   done
 }
 

@@ -35,6 +35,7 @@ pub struct Engine {
     name: String,
     index: u8,
     folder: TempDir,
+    root: Option<PathBuf>,
     flags: Vec<String>,
     dockerd: Option<Child>,
 }
@@ -47,11 +48,21 @@ impl Engine {
 
     /// The same with more flags for dockerd.
     pub fn start_with(name: &str, index: u8, flags: &[&str]) -> Self {
+        Self::start_in(newer_root(), name, index, flags)
+    }
+
+    /// Docker 28, whatever this machine's version.
+    pub fn start_newer(name: &str, index: u8, flags: &[&str]) -> Self {
+        let root = run("bash", &[concat!(env!("CARGO_MANIFEST_DIR"), "/lab/node/node.sh"), "build"]);
+        Self::start_in(Some(PathBuf::from(root.trim())), name, index, flags)
+    }
+
+    fn start_in(root: Option<PathBuf>, name: &str, index: u8, flags: &[&str]) -> Self {
         let name = format!("e2e{}{name}", std::process::id());
         let folder =
             tempfile::Builder::new().prefix(&format!("{name}-")).tempdir().expect("a temporary folder");
         let flags = flags.iter().map(|&flag| flag.to_owned()).collect();
-        let mut engine = Self { name, index, folder, flags, dockerd: None };
+        let mut engine = Self { name, index, folder, root, flags, dockerd: None };
         engine.make_network();
         engine.resume();
         engine.import_busybox();
@@ -110,7 +121,7 @@ impl Engine {
         let log = File::options().create(true).append(true).open(path("log")).expect("a log file");
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/run/netns/{}", self.name));
-        if let Some(root) = newer_root() {
+        if let Some(root) = &self.root {
             let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/node/enter.sh");
             command.args(["unshare", "--mount", "bash", enter]).arg(root).arg(self.folder.path());
         }

@@ -21,6 +21,7 @@ pub mod engine;
 pub mod exposition;
 pub mod http;
 pub mod ledger;
+pub mod make_up;
 pub mod printers;
 pub mod prometheus;
 pub mod recorder;

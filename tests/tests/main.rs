@@ -20,6 +20,7 @@ mod dashboards_container;
 mod delivery;
 mod files;
 mod formats;
+mod github;
 mod joins;
 mod kibana;
 mod listen;

@@ -67,7 +67,10 @@ fn combinations() -> Vec<String> {
             next += 1;
         }
         let alone: BTreeSet<_> = chosen.iter().copied().collect();
-        all.insert(alone.into_iter().collect::<Vec<_>>().join(" "));
+        // Some only change what others say.
+        if ["agents", "metrics", "logs"].iter().any(|base| alone.contains(base)) {
+            all.insert(alone.into_iter().collect::<Vec<_>>().join(" "));
+        }
         chosen.extend(["agents", "metrics", "logs"]);
         let beside: BTreeSet<_> = chosen.into_iter().collect();
         all.insert(beside.into_iter().collect::<Vec<_>>().join(" "));
@@ -91,7 +94,10 @@ impl Files {
     /// The arguments of `docker stack …` for these parts, and the script that sets the variables.
     fn of(&self, stacks: &str) -> (String, String) {
         let state = self.state.path().display().to_string();
-        let output = script("files.sh", &[], &[("STACKS", stacks), ("STATE_DIR", &state)]);
+        let token = self.state.path().join("token").display().to_string();
+        fs::write(&token, "a-token").expect("a file");
+        let variables = [("STACKS", stacks), ("STATE_DIR", &state), ("GITHUB_TOKEN_FILE", &token)];
+        let output = script("files.sh", &[], &variables);
         assert!(output.status.success(), "{stacks}: {}", text(&output));
         let commands = String::from_utf8_lossy(&output.stdout).into_owned();
         let (variables, deploy) = commands.trim().split_once('\n').expect("two commands");
@@ -104,6 +110,20 @@ impl Files {
         let (variables, files) = self.of(stacks);
         let config = run("bash", &["-euc", &format!("{variables}; {client} stack config{files}")]);
         serde_saphyr::from_str(&config).unwrap_or_else(|error| panic!("{stacks}: {error}\n{config}"))
+    }
+}
+
+impl Files {
+    /// promtool takes the configurations that were written for the parts, once what Swarm puts in is there.
+    fn check_prometheus(&self) {
+        for name in ["prometheus.yml", "prometheus-shard.yml"] {
+            let text = fs::read_to_string(self.state.path().join(name)).expect("a configuration");
+            let slot = regex::Regex::new(r"\{\{(if|\.)[^\n]*\}\}").expect("a pattern");
+            let text = text.replace("{{env \"SHARDS\"}}", "2");
+            let file = self.state.path().join("checked.yml");
+            fs::write(&file, slot.replace_all(&text, "1").as_bytes()).expect("a file");
+            run("promtool", &["check", "config", "--syntax-only", &file.display().to_string()]);
+        }
     }
 }
 
@@ -124,6 +144,16 @@ fn newer_client() -> String {
 #[test]
 fn every_combination_is_taken_and_each_service_is_complete() {
     let (files, client) = (Files::new(), newer_client());
+    let docs = fs::read_to_string(root().join("docs/deploy.md")).expect("docs/deploy.md");
+    let table = text(&script("lib/parts.sh", &["docs"], &[]));
+    assert!(
+        docs.contains(&table),
+        "docs/deploy.md has another table of parts than: bash deploy/lib/parts.sh docs\n{table}"
+    );
+    for variable in variables() {
+        let row = format!("`{variable}`");
+        assert!(docs.contains(&row), "docs/deploy.md does not tell what {variable} is");
+    }
     let used: BTreeSet<_> = parts().into_iter().flat_map(|part| part.files).collect();
     for file in fs::read_dir(root().join("deploy")).expect("deploy").flatten() {
         let name = file.file_name().to_string_lossy().into_owned();
@@ -132,6 +162,7 @@ fn every_combination_is_taken_and_each_service_is_complete() {
     }
     for stacks in combinations() {
         let config = files.config(&client, &stacks);
+        files.check_prometheus();
         let services = config["services"].as_object().expect("services");
         println!("{stacks}: {} services", services.len());
         for (name, service) in services {
@@ -141,6 +172,25 @@ fn every_combination_is_taken_and_each_service_is_complete() {
             assert!(volume.1.get("external").is_none(), "{stacks}: {volume:?}");
         }
     }
+}
+
+/// What an operator may set: all that the stack files ask for but for names that the scripts make.
+fn variables() -> BTreeSet<String> {
+    let pattern = regex::Regex::new(r"\$\{([A-Z0-9_]+)").expect("a pattern");
+    let mut all = BTreeSet::new();
+    for part in parts() {
+        for name in part.files {
+            let text = fs::read_to_string(root().join("deploy").join(name)).expect("a stack file");
+            all.extend(pattern.captures_iter(&text).map(|c| c[1].to_owned()));
+        }
+    }
+    all.retain(|name| {
+        !name.ends_with("_HASH")
+            && !name.ends_with("_BUILD")
+            && !name.ends_with("_REPLICAS")
+            && name != "SECRETS_DIR"
+    });
+    all
 }
 
 fn check_service(what: &str, service: &Value) {
@@ -256,7 +306,13 @@ fn wrong_settings_are_told_all_at_once() {
         assert!(told.contains(&line), "{line}: {told}");
     }
     assert_eq!(told.lines().count(), 4, "{told}");
-    assert_eq!(script("up.sh", &[], &[("STACKS", " ")]).status.code(), Some(2));
+    for (stacks, right) in
+        [(" ", "STACKS is empty; right: some of "), ("tls", "right: STACKS='agents metrics logs tls'")]
+    {
+        let output = script("up.sh", &[], &[("STACKS", stacks)]);
+        assert_eq!(output.status.code(), Some(2), "{stacks}");
+        assert!(text(&output).contains(right), "{}", text(&output));
+    }
 }
 
 #[test]
