@@ -116,9 +116,9 @@ impl Files {
 impl Files {
     /// promtool takes the configurations that were written for the parts, once what Swarm puts in is there.
     fn check_prometheus(&self) {
+        let slot = regex::Regex::new(r"\{\{(if|\.)[^\n]*\}\}").expect("a pattern");
         for name in ["prometheus.yml", "prometheus-shard.yml"] {
             let text = fs::read_to_string(self.state.path().join(name)).expect("a configuration");
-            let slot = regex::Regex::new(r"\{\{(if|\.)[^\n]*\}\}").expect("a pattern");
             let text = text.replace("{{env \"SHARDS\"}}", "2");
             let file = self.state.path().join("checked.yml");
             fs::write(&file, slot.replace_all(&text, "1").as_bytes()).expect("a file");
@@ -158,7 +158,8 @@ fn every_combination_is_taken_and_each_service_is_complete() {
     for file in fs::read_dir(root().join("deploy")).expect("deploy").flatten() {
         let name = file.file_name().to_string_lossy().into_owned();
         let beside = ["demo.yml", "compose.yml"].contains(&name.as_str());
-        assert!(!name.ends_with(".yml") || beside || used.contains(&name), "{name} belongs to no part");
+        let stack_file = file.path().extension().is_some_and(|e| e == "yml") && !beside;
+        assert!(!stack_file || used.contains(&name), "{name} belongs to no part");
     }
     for stacks in combinations() {
         let config = files.config(&client, &stacks);
@@ -228,7 +229,7 @@ fn check_service(what: &str, service: &Value) {
 }
 
 /// Keys of a service that `docker stack deploy` hands to the engine. Everything else it refuses, or ignores with a line
-/// (build, devices, network_mode, pid, privileged, restart, security_opt …), or in silence (oom_score_adj, tmpfs).
+/// (`build`, `devices`, `network_mode`, `pid`, `security_opt` …), or in silence (`oom_score_adj`, `tmpfs`).
 const EFFECTIVE: [&str; 18] = [
     "cap_drop",
     "command",
