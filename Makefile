@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help up down demo demo-down password compose compose-down secrets tls files images configs test test-loss test-vm test-swarm fuzz bench scale soak check
+.PHONY: help up down demo demo-down password compose compose-down secrets tls files images configs test test-loss test-vm test-swarm fuzz bench scale soak release check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -81,6 +81,9 @@ scale: ## how many nodes one Prometheus holds, by simulation; DNS; logs of 200 c
 
 soak: ## an hour (MINUTES) of containers that come and go, all agents watched for leaks; writes docs/soak.md
 	@bash tests/soak.sh
+
+release: ## archives, images, SBOMs and checksums in dist/
+	@bash deploy/release.sh
 
 check: ## format, lints, documentation
 	cargo fmt --all --check
