@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help up down demo demo-down password compose compose-down secrets tls files images configs test test-loss test-vm test-swarm fuzz bench scale soak release check
+.PHONY: help up down boards demo demo-down password compose compose-down secrets tls files images configs test test-loss test-vm test-swarm fuzz bench scale soak release check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -50,6 +50,9 @@ tls: ## only make the certificates of the part tls, with an authority of the sta
 
 files: ## write all that a deployment by hand takes, for STACKS, and print the command
 	@bash deploy/files.sh
+
+boards: ## write dashboards/*.json from their source, dashboards/boards
+	cargo run --locked -q -p boards
 
 images: ## build the agents and their images
 	@bash deploy/images.sh

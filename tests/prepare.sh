@@ -26,6 +26,8 @@ tar:tar
 javac:default-jdk-headless
 mvn:maven
 go:golang-go
+node:nodejs
+npm:npm
 debootstrap:debootstrap
 "
 

@@ -14,6 +14,7 @@
 )]
 
 pub mod agent;
+pub mod boards;
 pub mod bulk;
 pub mod command;
 pub mod document;

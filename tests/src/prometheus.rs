@@ -32,11 +32,26 @@ impl Prometheus {
 
     /// Starts one with these `scrape_configs`; `SELF` in them is its own address.
     pub fn configured(scrapes: &str) -> Self {
+        Self::with_rules(scrapes, &[])
+    }
+
+    /// The same with files of rules, which are evaluated every two seconds.
+    pub fn with_rules(scrapes: &str, rules: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::start_in(folder, scrapes, rules)
+    }
+
+    /// Starts one with what the folder `data` in this folder has, and nothing to scrape.
+    pub fn with_data(folder: TempDir) -> Self {
+        Self::start_in(folder, "", &[])
+    }
+
+    fn start_in(folder: TempDir, scrapes: &str, rules: &[&str]) -> Self {
         let listen = format!("127.0.0.1:{}", free_port());
         let scrapes = scrapes.replace("SELF", &listen);
-        let config =
-            format!("global: {{scrape_interval: 2s, scrape_timeout: 2s}}\nscrape_configs:\n{scrapes}");
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = format!(
+            "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}}\nrule_files: {rules:?}\nscrape_configs:\n{scrapes}"
+        );
         fs::write(folder.path().join("prometheus.yml"), config).expect("a configuration");
         let path = |name: &str| folder.path().join(name).display().to_string();
         let log = File::create(path("log")).expect("a log file");
@@ -48,8 +63,15 @@ impl Prometheus {
             .spawn()
             .unwrap_or_else(|error| panic!("prometheus (`make test` installs it): {error}"));
         let prometheus = Self { url: format!("http://{listen}"), child, folder };
-        until(LIMIT, "Prometheus", || http::body(&format!("{}/-/ready", prometheus.url)));
+        until(LIMIT, "Prometheus", || {
+            http::body(&format!("{}/-/ready", prometheus.url)).map_err(|error| error + &prometheus.log())
+        });
         prometheus
+    }
+
+    /// Its address, as a URL without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// The result vector of an expression.
@@ -68,7 +90,8 @@ impl Prometheus {
         })
     }
 
-    fn log(&self) -> String {
+    /// What it logged so far.
+    pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 }

@@ -10,6 +10,7 @@
 
 mod acceptance;
 mod alertmanager;
+mod boards;
 mod cluster;
 mod conservation;
 mod container_exporter;

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 
 use super::figure::{Figure, cpus, set, write};
 use super::manager::Manager;
+use crate::container::parse_time;
 
 /// As container metrics carry a service's name, for joins.
 const NAME_LABEL: &str = "container_label_com_docker_swarm_service_name";
@@ -42,6 +43,14 @@ const FIGURES: &[Figure<Service>] = &[
             let mode = service.spec.as_ref()?.mode.as_ref()?;
             (mode.replicated_job.is_some() || mode.global_job.is_some())
                 .then(|| service.service_status.as_ref()?.completed_tasks.map(Value::from))?
+        },
+    },
+    Figure {
+        name: "swarm_cluster_service_update_start_time_seconds",
+        help: "Unix time at which the latest update or rollback of a service began; absent without any.",
+        value: |service| {
+            let began = service.update_status.as_ref()?.started_at.as_deref()?;
+            parse_time(began).map(|nanos| Value::from(nanos as f64 / 1e9))
         },
     },
     Figure {
@@ -185,7 +194,7 @@ mod tests {
                         },
                     },
                 },
-                "UpdateStatus": {"State": "rollback_completed"},
+                "UpdateStatus": {"State": "rollback_completed", "StartedAt": "2026-11-29T06:30:00.5Z"},
                 "ServiceStatus": {"RunningTasks": 2, "DesiredTasks": 3, "CompletedTasks": 0},
             },
             {"ID": "s2", "Spec": {"Name": "agent", "Mode": {"Global": {}}}, "ServiceStatus": {"RunningTasks": 0, "DesiredTasks": 0}},
@@ -201,6 +210,7 @@ mod tests {
                 "info{{{shop},service_id=\"s1\",service_name=\"shop_web\",mode=\"replicated\",image=\"web:1@sha256:ab\"}} 1"
             ),
             format!("update_state{{{shop},state=\"rollback_completed\"}} 1"),
+            format!("update_start_time_seconds{{{shop}}} 1795933800.5"),
             format!("desired_tasks{{{shop}}} 3"),
             format!("running_tasks{{{shop}}} 2"),
             format!("desired_tasks{{{agent}}} 0"),
@@ -212,9 +222,12 @@ mod tests {
         ] {
             assert!(text.contains(&format!("\nswarm_cluster_service_{line}\n")), "{line}\n{text}");
         }
-        for absent in
-            ["task_cpu_reservation{", &format!("completed_tasks{{{shop}"), &format!("update_state{{{agent}")]
-        {
+        for absent in [
+            "task_cpu_reservation{",
+            &format!("completed_tasks{{{shop}"),
+            &format!("update_state{{{agent}"),
+            &format!("update_start_time_seconds{{{agent}"),
+        ] {
             assert!(!text.contains(absent), "{absent}\n{text}");
         }
     }

@@ -1,0 +1,456 @@
+//! Panels: what they ask, how they look.
+
+use serde_json::{Map, Value, json};
+
+use crate::link::{self, Drill, Id};
+use crate::query::Query;
+use crate::style::{Colour, Limits, Unit};
+
+/// Width and height in units of the grid, which is 24 wide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Columns.
+    pub width: u32,
+    /// Rows of 38 pixels.
+    pub height: u32,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// The label, or `Value #A` for the first query's values.
+    from: String,
+    name: &'static str,
+    unit: Unit,
+    limits: Limits,
+    drill: Option<Drill>,
+}
+
+impl Column {
+    /// Shows a label.
+    pub fn label(label: &str, name: &'static str) -> Self {
+        Self { from: label.to_owned(), name, unit: Unit::Text, limits: Limits::None, drill: None }
+    }
+
+    /// Shows the values of the query with this letter.
+    pub fn value(query: char, name: &'static str, unit: Unit, limits: Limits) -> Self {
+        Self { from: format!("Value #{query}"), name, unit, limits, drill: None }
+    }
+
+    /// Its cells lead to a board.
+    #[must_use]
+    pub fn drill(self, to: Id, variable: &'static str) -> Self {
+        Self { drill: Some(Drill::column(to, variable, self.name)), ..self }
+    }
+
+    fn properties(&self) -> Value {
+        let mut properties = Vec::new();
+        if self.unit != Unit::Text {
+            properties.push(json!({"id": "unit", "value": self.unit.id()}));
+        }
+        if self.limits != Limits::None {
+            properties.push(json!({"id": "thresholds", "value": self.limits.json()}));
+            properties.push(json!({"id": "color", "value": {"mode": "thresholds"}}));
+            let cell = match self.unit {
+                Unit::Share => json!({"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}),
+                _ => json!({"type": "color-text"}),
+            };
+            properties.push(json!({"id": "custom.cellOptions", "value": cell}));
+        }
+        if self.unit == Unit::Share {
+            properties.push(json!({"id": "min", "value": 0}));
+            properties.push(json!({"id": "max", "value": 1}));
+        }
+        if let Some(drill) = &self.drill {
+            properties.push(json!({"id": "links", "value": [drill.json()]}));
+        }
+        properties.into()
+    }
+}
+
+/// What draws it.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// Lines over time; stacked areas where the parts add up to something.
+    Lines {
+        /// Whether they are stacked.
+        stacked: bool,
+    },
+    /// Big numbers.
+    Stat,
+    /// Horizontal bars.
+    Bars,
+    /// Ten rows, six columns.
+    Table(Vec<Column>),
+    /// A band for each thing, coloured by state.
+    Timeline(&'static [State]),
+    /// Log lines that match a search.
+    Logs(String),
+}
+
+/// A value that is a state: the value, its name, its colour.
+pub type State = (&'static str, &'static str, Colour);
+
+/// A panel.
+#[derive(Debug, Clone)]
+pub struct Panel {
+    title: &'static str,
+    question: &'static str,
+    kind: Kind,
+    unit: Unit,
+    queries: Vec<Query>,
+    limits: Limits,
+    bounds: (Option<f64>, Option<f64>),
+    colours: Vec<(String, Colour)>,
+    negative: Vec<String>,
+    limits_of: Vec<(String, Limits)>,
+    empty: Option<&'static str>,
+    drill: Option<Drill>,
+    link: Option<Id>,
+    sort: Option<(&'static str, bool)>,
+    size: Option<Size>,
+}
+
+impl Panel {
+    fn new(title: &'static str, question: &'static str, unit: Unit, kind: Kind) -> Self {
+        let bounds = match (&kind, unit) {
+            (Kind::Lines { .. } | Kind::Bars, Unit::Share) => (Some(0.0), Some(1.0)),
+            (Kind::Lines { .. } | Kind::Bars, _) => (Some(0.0), None),
+            _ => (None, None),
+        };
+        Self {
+            title,
+            question,
+            kind,
+            unit,
+            queries: Vec::new(),
+            limits: Limits::None,
+            bounds,
+            colours: Vec::new(),
+            negative: Vec::new(),
+            limits_of: Vec::new(),
+            empty: None,
+            drill: None,
+            link: None,
+            sort: None,
+            size: None,
+        }
+    }
+
+    /// Lines over time.
+    pub fn lines(title: &'static str, question: &'static str, unit: Unit) -> Self {
+        Self::new(title, question, unit, Kind::Lines { stacked: false })
+    }
+
+    /// Parts that add up, over time.
+    pub fn stacked(title: &'static str, question: &'static str, unit: Unit) -> Self {
+        Self::new(title, question, unit, Kind::Lines { stacked: true })
+    }
+
+    /// Big numbers, one for each query.
+    pub fn stat(title: &'static str, question: &'static str, unit: Unit) -> Self {
+        Self::new(title, question, unit, Kind::Stat)
+    }
+
+    /// Horizontal bars.
+    pub fn bars(title: &'static str, question: &'static str, unit: Unit) -> Self {
+        Self::new(title, question, unit, Kind::Bars)
+    }
+
+    /// A table.
+    pub fn table(title: &'static str, question: &'static str, columns: Vec<Column>) -> Self {
+        Self::new(title, question, Unit::Count, Kind::Table(columns))
+    }
+
+    /// States over time.
+    pub fn timeline(title: &'static str, question: &'static str, states: &'static [State]) -> Self {
+        Self::new(title, question, Unit::State, Kind::Timeline(states))
+    }
+
+    /// Log lines that match a Lucene query.
+    pub fn logs(title: &'static str, question: &'static str, search: impl Into<String>) -> Self {
+        Self::new(title, question, Unit::Text, Kind::Logs(search.into()))
+    }
+
+    /// Asks over the range.
+    #[must_use]
+    pub fn range(mut self, text: impl Into<String>, legend: impl Into<String>) -> Self {
+        self.queries.push(Query::range(text, legend));
+        self
+    }
+
+    /// Asks at the end of the range.
+    #[must_use]
+    pub fn instant(mut self, text: impl Into<String>, legend: impl Into<String>) -> Self {
+        self.queries.push(Query::instant(text, legend));
+        self
+    }
+
+    /// Asks over the range; the series has a colour of its own.
+    #[must_use]
+    pub fn part(self, name: &str, colour: Colour, text: impl Into<String>) -> Self {
+        let mut panel = self.range(text, name);
+        panel.colours.push((name.to_owned(), colour));
+        panel
+    }
+
+    /// The series of the latest query go below the axis.
+    #[must_use]
+    pub fn below(mut self) -> Self {
+        let legend = self.queries.last().map(|query| query.legend.clone()).unwrap_or_default();
+        // What comes after the last label tells in from out.
+        let end = legend.rsplit_once("}} ").map_or(legend.as_str(), |(_, end)| end);
+        self.negative.push(end.to_owned());
+        self.bounds = (None, None);
+        self
+    }
+
+    /// From which values on its numbers are coloured.
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The same for the latest query alone.
+    #[must_use]
+    pub fn its_limits(mut self, limits: Limits) -> Self {
+        let legend = self.queries.last().map(|query| query.legend.clone()).unwrap_or_default();
+        self.limits_of.push((legend, limits));
+        self
+    }
+
+    /// The ends of the axis are where the values are.
+    #[must_use]
+    pub fn unbounded(self) -> Self {
+        Self { bounds: (None, None), ..self }
+    }
+
+    /// The axis begins at 0 and has no fixed end.
+    #[must_use]
+    pub fn open(self) -> Self {
+        Self { bounds: (Some(0.0), None), ..self }
+    }
+
+    /// It may be empty; what that means.
+    #[must_use]
+    pub fn empty_means(self, text: &'static str) -> Self {
+        Self { empty: Some(text), ..self }
+    }
+
+    /// Its series lead to a board about that one thing.
+    #[must_use]
+    pub fn drill(self, to: Id, variable: &'static str, label: &str) -> Self {
+        Self { drill: Some(Drill::label(to, variable, label)), link: Some(to), ..self }
+    }
+
+    /// It leads to a board.
+    #[must_use]
+    pub fn link(self, to: Id) -> Self {
+        Self { link: Some(to), ..self }
+    }
+
+    /// The column by which its rows are sorted, and whether the largest comes first.
+    #[must_use]
+    pub fn sorted(self, column: &'static str, descending: bool) -> Self {
+        Self { sort: Some((column, descending)), ..self }
+    }
+
+    /// Another size than the board's usual one.
+    #[must_use]
+    pub fn sized(self, width: u32, height: u32) -> Self {
+        Self { size: Some(Size { width, height }), ..self }
+    }
+
+    /// Its size, if it is not the board's usual one.
+    pub fn size(&self) -> Option<Size> {
+        self.size
+    }
+
+    /// Grafana's panel at a place of the grid.
+    pub fn json(&self, id: u32, x: u32, y: u32, size: Size) -> Value {
+        let mut panel = json!({
+            "id": id, "type": self.grafana_type(), "title": self.title, "description": self.question,
+            "datasource": self.data_source(), "targets": self.targets(), "transparent": false,
+            "gridPos": {"x": x, "y": y, "w": size.width, "h": size.height},
+            "fieldConfig": {"defaults": self.defaults(), "overrides": self.overrides()},
+            "options": self.options(),
+            "links": self.link.map(link::of_panel).into_iter().collect::<Vec<_>>(),
+        });
+        if let Kind::Table(columns) = &self.kind {
+            panel["transformations"] = self.transformations(columns);
+        }
+        panel
+    }
+
+    fn grafana_type(&self) -> &'static str {
+        match self.kind {
+            Kind::Lines { .. } => "timeseries",
+            Kind::Stat => "stat",
+            Kind::Bars => "bargauge",
+            Kind::Table(_) => "table",
+            Kind::Timeline(_) => "state-timeline",
+            Kind::Logs(_) => "logs",
+        }
+    }
+
+    fn data_source(&self) -> Value {
+        match self.kind {
+            Kind::Logs(_) => json!({"type": "elasticsearch", "uid": "${logs}"}),
+            _ => json!({"type": "prometheus", "uid": "${datasource}"}),
+        }
+    }
+
+    fn targets(&self) -> Value {
+        if let Kind::Logs(search) = &self.kind {
+            return json!([{
+                "refId": "A", "datasource": self.data_source(), "query": search, "timeField": "@timestamp",
+                "metrics": [{"id": "1", "type": "logs", "settings": {"limit": "100"}}], "bucketAggs": [],
+            }]);
+        }
+        let table = matches!(self.kind, Kind::Table(_));
+        let target = |(letter, query): (char, &Query)| {
+            let format = if table { "table" } else { "time_series" };
+            json!({
+                "refId": letter.to_string(), "datasource": self.data_source(), "expr": query.text, "format": format,
+                "legendFormat": query.legend, "instant": query.instant, "range": !query.instant, "editorMode": "code",
+            })
+        };
+        ('A'..='Z').zip(&self.queries).map(target).collect::<Vec<_>>().into()
+    }
+
+    fn defaults(&self) -> Value {
+        let mut defaults = Map::new();
+        let mut set = |key: &str, value: Value| drop(defaults.insert(key.to_owned(), value));
+        if self.unit != Unit::Text {
+            set("unit", self.unit.id().into());
+        }
+        if self.unit == Unit::Count && matches!(self.kind, Kind::Stat) {
+            set("decimals", 0.into());
+        }
+        let (min, max) = self.bounds;
+        if let Some(min) = min {
+            set("min", min.into());
+        }
+        if let Some(max) = max {
+            set("max", max.into());
+        }
+        // The same name has the same colour on every board.
+        let mode = match self.kind {
+            Kind::Lines { .. } => "palette-classic-by-name",
+            _ => "thresholds",
+        };
+        set("color", json!({"mode": mode}));
+        set("thresholds", self.limits.json());
+        if let Some(text) = self.empty {
+            set("noValue", text.into());
+        }
+        if let Some(drill) = &self.drill {
+            set("links", json!([drill.json()]));
+        }
+        match self.kind {
+            Kind::Timeline(states) => {
+                let named = states.iter().enumerate().map(|(index, (value, name, colour))| {
+                    ((*value).to_owned(), json!({"text": name, "color": colour.name(), "index": index}))
+                });
+                set("mappings", json!([{"type": "value", "options": Value::Object(named.collect())}]));
+                set("custom", json!({"fillOpacity": 80, "lineWidth": 0}));
+            }
+            Kind::Lines { stacked } => set("custom", self.drawn(stacked)),
+            Kind::Table(_) => set(
+                "custom",
+                json!({"align": "auto", "cellOptions": {"type": "auto"}, "filterable": false, "inspect": false}),
+            ),
+            _ => (),
+        }
+        defaults.into()
+    }
+
+    fn drawn(&self, stacked: bool) -> Value {
+        let limits = if self.limits == Limits::None { "off" } else { "dashed" };
+        json!({
+            "drawStyle": "line", "lineInterpolation": "linear", "lineWidth": if stacked { 0 } else { 2 },
+            "fillOpacity": if stacked { 70 } else { 8 }, "gradientMode": "none", "showPoints": "never", "pointSize": 5,
+            "spanNulls": false, "axisPlacement": "auto", "axisLabel": "", "axisBorderShow": false,
+            "stacking": {"mode": if stacked { "normal" } else { "none" }, "group": "A"},
+            "thresholdsStyle": {"mode": limits},
+        })
+    }
+
+    fn overrides(&self) -> Value {
+        let named = |name: &str, properties: Value| json!({"matcher": {"id": "byName", "options": name}, "properties": properties});
+        let mut overrides: Vec<_> = Vec::new();
+        if let Kind::Table(columns) = &self.kind {
+            let told = columns.iter().filter(|column| column.properties() != json!([]));
+            overrides.extend(told.map(|column| named(column.name, column.properties())));
+        }
+        for (name, colour) in &self.colours {
+            let colour = json!({"mode": "fixed", "fixedColor": colour.name()});
+            overrides.push(named(name, json!([{"id": "color", "value": colour}])));
+        }
+        for (name, limits) in &self.limits_of {
+            overrides.push(named(name, json!([{"id": "thresholds", "value": limits.json()}])));
+        }
+        for end in &self.negative {
+            overrides.push(json!({
+                "matcher": {"id": "byRegexp", "options": format!("/{end}$/")},
+                "properties": [{"id": "custom.transform", "value": "negative-Y"}],
+            }));
+        }
+        overrides.into()
+    }
+
+    fn options(&self) -> Value {
+        let last = json!({"calcs": ["lastNotNull"], "fields": "", "values": false});
+        match self.kind {
+            Kind::Lines { .. } => json!({
+                "legend": {"showLegend": true, "displayMode": "list", "placement": "bottom", "calcs": []},
+                "tooltip": {"mode": "multi", "sort": "desc"},
+            }),
+            Kind::Stat => json!({
+                "reduceOptions": last, "colorMode": "background_solid", "graphMode": "none", "justifyMode": "center",
+                "orientation": "vertical", "textMode": "value_and_name", "wideLayout": false,
+                "showPercentChange": false, "percentChangeColorMode": "standard",
+            }),
+            Kind::Bars => json!({
+                "reduceOptions": last, "displayMode": "basic", "orientation": "horizontal", "showUnfilled": true,
+                "valueMode": "color", "namePlacement": "top", "sizing": "auto",
+                "minVizWidth": 8, "minVizHeight": 16, "maxVizHeight": 300,
+                "legend": {"showLegend": false, "displayMode": "list", "placement": "bottom", "calcs": []},
+            }),
+            Kind::Table(_) => json!({"showHeader": true, "cellHeight": "sm"}),
+            Kind::Timeline(_) => json!({
+                "mergeValues": true, "showValue": "never", "rowHeight": 0.85, "alignValue": "left",
+                "legend": {"showLegend": true, "displayMode": "list", "placement": "bottom", "calcs": []},
+                "tooltip": {"mode": "single", "sort": "none"},
+            }),
+            Kind::Logs(_) => json!({
+                "showTime": true, "showLabels": false, "showCommonLabels": false, "wrapLogMessage": true,
+                "prettifyLogMessage": false, "enableLogDetails": true, "dedupStrategy": "none", "sortOrder": "Descending",
+            }),
+        }
+    }
+
+    /// One row for each set of labels, its columns named and in order.
+    fn transformations(&self, columns: &[Column]) -> Value {
+        let from = |column: &Column| column.from.clone();
+        let renamed: Map<_, _> = columns.iter().map(|column| (from(column), column.name.into())).collect();
+        let places: Map<_, _> =
+            columns.iter().enumerate().map(|(place, column)| (from(column), place.into())).collect();
+        let mut all = vec![json!({"id": "merge", "options": {}})];
+        let mut left_out = json!({"Time": true});
+        for letter in ('A'..='Z').take(self.queries.len()) {
+            let values = format!("Value #{letter}");
+            if !columns.iter().any(|column| column.from == values) {
+                left_out[values] = true.into();
+            }
+        }
+        all.push(json!({
+            "id": "organize",
+            "options": {"excludeByName": left_out, "indexByName": places, "renameByName": renamed},
+        }));
+        if let Some((column, descending)) = self.sort {
+            all.push(json!({"id": "sortBy", "options": {"fields": {}, "sort": [{"field": column, "desc": descending}]}}));
+        }
+        all.into()
+    }
+}

@@ -1,0 +1,102 @@
+//! PromQL that panels share.
+
+/// The label with a service's name.
+pub const SERVICE: &str = "container_label_com_docker_swarm_service_name";
+/// The label with a stack's name.
+pub const STACK: &str = "container_label_com_docker_stack_namespace";
+/// The label with a task's name.
+pub const TASK: &str = "container_label_com_docker_swarm_task_name";
+
+/// File systems that hold something.
+pub const DISKS: &str = "fstype!~\"tmpfs|devtmpfs|overlay|squashfs|nsfs|autofs|fuse.*|iso9660|ramfs\",mountpoint!~\"/run.*|/sys.*|/proc.*|/var/lib/docker/.+\"";
+/// Devices of the machine's own, without the ends of containers' pairs and bridges.
+pub const DEVICES: &str = "device!~\"lo|veth.*|docker.*|br-.*|virbr.*|cali.*|flannel.*|dummy.*\"";
+/// Levels of log lines that tell of an error.
+pub const ERROR_LEVELS: &str = "severity=~\"emergency|alert|critical|error\"";
+
+/// A query of a panel.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// The expression.
+    pub text: String,
+    /// The name of each series.
+    pub legend: String,
+    /// Asked once, for the end of the range.
+    pub instant: bool,
+}
+
+impl Query {
+    /// Over the range.
+    pub fn range(text: impl Into<String>, legend: impl Into<String>) -> Self {
+        Self { text: text.into(), legend: legend.into(), instant: false }
+    }
+
+    /// At the end of the range.
+    pub fn instant(text: impl Into<String>, legend: impl Into<String>) -> Self {
+        Self { text: text.into(), legend: legend.into(), instant: true }
+    }
+}
+
+/// How often each second, between two scrapes or more.
+pub fn rate(selector: &str) -> String {
+    format!("rate({selector}[$__rate_interval])")
+}
+
+/// The series that lead by their mean over the whole range, ranked once: a graph never shows more than so many.
+pub fn leaders(count: usize, by: &[&str], text: &str) -> String {
+    ranked("topk", count, by, text)
+}
+
+/// The same from the other end.
+pub fn laggards(count: usize, by: &[&str], text: &str) -> String {
+    ranked("bottomk", count, by, text)
+}
+
+fn ranked(rank: &str, count: usize, by: &[&str], text: &str) -> String {
+    let by = by.join(", ");
+    format!("({text})\nand on ({by})\n{rank}({count}, avg_over_time(({text})[$__range:$__interval] @ end()))")
+}
+
+/// `text`, which has `instance`, with the node's name, for the chosen nodes (`node-exporter`).
+pub fn on_nodes(text: &str) -> String {
+    format!(
+        "{text}\n* on (instance) group_left (node_name) max by (instance, node_name) (node_meta{{node_name=~\"$node\"}})"
+    )
+}
+
+/// The same for every node, on boards without the variable.
+pub fn on_all_nodes(text: &str) -> String {
+    format!("{text}\n* on (instance) group_left (node_name) max by (instance, node_name) (node_meta)")
+}
+
+/// `text` of an agent with the node's name, for the chosen nodes.
+pub fn on_agents(agent: &str, text: &str) -> String {
+    format!(
+        "{text} * on (instance) group_left (node_name) max by (instance, node_name) (swarmscope_agent_info{{agent=\"{agent}\",node_name=~\"$node\"}})"
+    )
+}
+
+/// The series of containers of the chosen stacks and services; `more` are further matchers, each with a comma at its end.
+pub fn of_services(family: &str, more: &str) -> String {
+    format!("{family}{{{more}{STACK}=~\"$stack\",{SERVICE}=~\"$service\",{SERVICE}!=\"\"}}")
+}
+
+/// The series of containers of the chosen stacks, services and tasks; all containers where nothing is chosen.
+pub fn of_tasks(family: &str, more: &str) -> String {
+    format!("{family}{{{more}name!=\"\",{STACK}=~\"$stack\",{SERVICE}=~\"$service\",{TASK}=~\"$task\"}}")
+}
+
+/// `text` of container-exporter added up by a label, on the chosen nodes.
+pub fn sum_by(label: &str, text: &str) -> String {
+    format!("sum by ({label}) ({})", on_agents("container-exporter", text))
+}
+
+/// The largest of `text` of container-exporter by a label, on the chosen nodes.
+pub fn max_by(label: &str, text: &str) -> String {
+    format!("max by ({label}) ({})", on_agents("container-exporter", text))
+}
+
+/// What the managers know of the chosen services.
+pub fn known(family: &str) -> String {
+    format!("{family}{{{STACK}=~\"$stack\",{SERVICE}=~\"$service\"}}")
+}
