@@ -1,7 +1,7 @@
 //! The Grafana boards: form, rules, and every query asked of a real Prometheus over real agents.
 
 use e2e::boards::ask::{self, Question};
-use e2e::boards::board::{Board, text};
+use e2e::boards::board::{Board, Panel, text};
 use e2e::boards::exclusions::Exclusions;
 use e2e::boards::fill::{Range, fill};
 use e2e::boards::lab::Lab;
@@ -68,7 +68,7 @@ fn log_lines_are_found(lab: &Lab, boards: &[Board]) {
     for board in boards {
         let (values, _) = ask::values(board, &question);
         let panels = board.panels();
-        let logs = panels.iter().filter(|panel| panel.kind() == "logs").flat_map(|panel| panel.targets());
+        let logs = panels.iter().filter(|panel| panel.kind() == "logs").flat_map(Panel::targets);
         let searches = logs.map(|target| text(target.json, "/query"));
         let marks = board.annotations().iter().map(|annotation| text(annotation, "/target/query"));
         for search in searches.chain(marks).filter(|search| !search.is_empty()) {
@@ -85,7 +85,8 @@ fn log_lines_are_found(lab: &Lab, boards: &[Board]) {
 }
 
 fn fifty_nodes_fit(lab: &Lab, boards: &[Board], exclusions: &Exclusions) {
-    let end = now(lab.prometheus()).end as u32 / simulate::SCRAPE * simulate::SCRAPE;
+    let end: u32 = format!("{:.0}", now(lab.prometheus()).end).parse().expect("seconds");
+    let end = end / simulate::SCRAPE * simulate::SCRAPE;
     let many = simulate::nodes(lab.prometheus(), boards, end);
     let end = f64::from(end);
     let range = Range { start: end - 3600.0, end, scrape: f64::from(simulate::SCRAPE) };

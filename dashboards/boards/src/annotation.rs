@@ -46,6 +46,15 @@ impl Scope {
 /// Lucene for lines of level error and worse: of the level that the line itself states, where it states one.
 pub const ERRORS: &str = "severity:[0 TO 3]";
 
+/// When each firing alert began, in milliseconds, by labels; `more` are further matchers, each after a comma.
+pub fn since(labels: &str, more: &str) -> String {
+    let firing = format!("ALERTS{{alertstate=\"firing\",severity!~\"none|info\"{more}}}");
+    let began = format!("ALERTS_FOR_STATE and ignoring (alertstate) {firing}");
+    // Rules tell of services under the name that containers' metrics have for them, or under a shorter one.
+    let named = format!("label_replace({began}, \"service\", \"$1\", \"{SERVICE}\", \"(.+)\")");
+    format!("max by ({labels}) ({named}) * 1000")
+}
+
 /// The three kinds of marks.
 pub fn all(scope: Scope) -> Value {
     let prometheus = json!({"type": "prometheus", "uid": "${datasource}"});
@@ -64,8 +73,8 @@ pub fn all(scope: Scope) -> Value {
         },
         {
             "name": "Alerts", "enable": true, "hide": false, "iconColor": Colour::Warning.name(),
-            "datasource": prometheus, "step": "60s",
-            "expr": format!("max by (alertname, severity, node_name, service) (ALERTS{{alertstate=\"firing\",severity!~\"none|info\"{}}})", scope.alerts()),
+            "datasource": prometheus, "step": "60s", "useValueForTime": true,
+            "expr": since("alertname, severity, node_name, service", scope.alerts()),
             "titleFormat": "{{alertname}}", "textFormat": "{{node_name}} {{service}}", "tagKeys": "severity",
         },
     ])

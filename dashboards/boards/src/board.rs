@@ -46,8 +46,8 @@ impl Board {
     pub fn json(&self) -> Value {
         let mut ids = 1..;
         let mut panels = Vec::new();
-        let mut y = place(&mut panels, &self.panels, IN_VIEW, 0, &mut ids);
-        for row in &self.rows {
+        let end = place(&mut panels, &self.panels, IN_VIEW, 0, &mut ids);
+        for (y, row) in (end..).zip(&self.rows) {
             let id = ids.next().unwrap_or_default();
             let mut inside = Vec::new();
             place(&mut inside, &row.panels, IN_ROW, y + 1, &mut ids);
@@ -55,7 +55,6 @@ impl Board {
                 "id": id, "type": "row", "title": row.question, "collapsed": true, "panels": inside,
                 "gridPos": {"x": 0, "y": y, "w": GRID, "h": 1},
             }));
-            y += 1;
         }
         let mut variables = variable::data_sources().to_vec();
         variables.extend(self.variables.iter().map(Variable::json));

@@ -15,6 +15,12 @@ pub struct Size {
     pub height: u32,
 }
 
+/// What a cell says that has no value.
+const NOTHING: &str = "–";
+
+/// The width of a column of numbers.
+const NUMBER: u32 = 92;
+
 /// A column of a table.
 #[derive(Debug, Clone)]
 pub struct Column {
@@ -24,17 +30,25 @@ pub struct Column {
     unit: Unit,
     limits: Limits,
     drill: Option<Drill>,
+    width: Option<u32>,
 }
 
 impl Column {
     /// Shows a label.
     pub fn label(label: &str, name: &'static str) -> Self {
-        Self { from: label.to_owned(), name, unit: Unit::Text, limits: Limits::None, drill: None }
+        Self {
+            from: label.to_owned(),
+            name,
+            unit: Unit::Text,
+            limits: Limits::None,
+            drill: None,
+            width: None,
+        }
     }
 
     /// Shows the values of the query with this letter.
     pub fn value(query: char, name: &'static str, unit: Unit, limits: Limits) -> Self {
-        Self { from: format!("Value #{query}"), name, unit, limits, drill: None }
+        Self { from: format!("Value #{query}"), name, unit, limits, drill: None, width: Some(NUMBER) }
     }
 
     /// Its cells lead to a board.
@@ -43,8 +57,15 @@ impl Column {
         Self { drill: Some(Drill::column(to, variable, self.name)), ..self }
     }
 
+    /// It has so many pixels, whatever the others have.
+    #[must_use]
+    pub fn wide(self, width: u32) -> Self {
+        Self { width: Some(width), ..self }
+    }
+
     fn properties(&self) -> Value {
-        let mut properties = Vec::new();
+        // Else it would say what an empty panel means.
+        let mut properties = vec![json!({"id": "noValue", "value": NOTHING})];
         if self.unit != Unit::Text {
             properties.push(json!({"id": "unit", "value": self.unit.id()}));
         }
@@ -60,6 +81,9 @@ impl Column {
         if self.unit == Unit::Share {
             properties.push(json!({"id": "min", "value": 0}));
             properties.push(json!({"id": "max", "value": 1}));
+        }
+        if let Some(width) = self.width {
+            properties.push(json!({"id": "custom.width", "value": width}));
         }
         if let Some(drill) = &self.drill {
             properties.push(json!({"id": "links", "value": [drill.json()]}));
@@ -268,7 +292,7 @@ impl Panel {
 
     /// Grafana's panel at a place of the grid.
     pub fn json(&self, id: u32, x: u32, y: u32, size: Size) -> Value {
-        let mut panel = json!({
+        let json = json!({
             "id": id, "type": self.grafana_type(), "title": self.title, "description": self.question,
             "datasource": self.data_source(), "targets": self.targets(), "transparent": false,
             "gridPos": {"x": x, "y": y, "w": size.width, "h": size.height},
@@ -276,10 +300,11 @@ impl Panel {
             "options": self.options(),
             "links": self.link.map(link::of_panel).into_iter().collect::<Vec<_>>(),
         });
+        let mut panel = json.as_object().cloned().unwrap_or_default();
         if let Kind::Table(columns) = &self.kind {
-            panel["transformations"] = self.transformations(columns);
+            panel.insert("transformations".to_owned(), self.transformations(columns));
         }
-        panel
+        panel.into()
     }
 
     fn grafana_type(&self) -> &'static str {
@@ -380,8 +405,7 @@ impl Panel {
         let named = |name: &str, properties: Value| json!({"matcher": {"id": "byName", "options": name}, "properties": properties});
         let mut overrides: Vec<_> = Vec::new();
         if let Kind::Table(columns) = &self.kind {
-            let told = columns.iter().filter(|column| column.properties() != json!([]));
-            overrides.extend(told.map(|column| named(column.name, column.properties())));
+            overrides.extend(columns.iter().map(|column| named(column.name, column.properties())));
         }
         for (name, colour) in &self.colours {
             let colour = json!({"mode": "fixed", "fixedColor": colour.name()});
@@ -413,8 +437,8 @@ impl Panel {
             }),
             Kind::Bars => json!({
                 "reduceOptions": last, "displayMode": "basic", "orientation": "horizontal", "showUnfilled": true,
-                "valueMode": "color", "namePlacement": "top", "sizing": "auto",
-                "minVizWidth": 8, "minVizHeight": 16, "maxVizHeight": 300,
+                "valueMode": "color", "namePlacement": "top", "sizing": "manual",
+                "minVizWidth": 8, "minVizHeight": 16, "maxVizHeight": 46, "text": {"titleSize": 13, "valueSize": 15},
                 "legend": {"showLegend": false, "displayMode": "list", "placement": "bottom", "calcs": []},
             }),
             Kind::Table(_) => json!({"showHeader": true, "cellHeight": "sm"}),
@@ -430,26 +454,34 @@ impl Panel {
         }
     }
 
+    /// The name that Grafana gives what a column shows.
+    fn source(&self, column: &Column) -> String {
+        // The only query's values have no letter.
+        if self.queries.len() == 1 && column.from == "Value #A" {
+            return "Value".to_owned();
+        }
+        column.from.clone()
+    }
+
     /// One row for each set of labels, its columns named and in order.
     fn transformations(&self, columns: &[Column]) -> Value {
-        let from = |column: &Column| column.from.clone();
-        let renamed: Map<_, _> = columns.iter().map(|column| (from(column), column.name.into())).collect();
+        let renamed: Map<_, _> =
+            columns.iter().map(|column| (self.source(column), column.name.into())).collect();
         let places: Map<_, _> =
-            columns.iter().enumerate().map(|(place, column)| (from(column), place.into())).collect();
+            columns.iter().enumerate().map(|(place, column)| (self.source(column), place.into())).collect();
+        let shown: Vec<_> = columns.iter().map(|column| self.source(column)).collect();
+        let values = ('A'..='Z').take(self.queries.len()).map(|letter| format!("Value #{letter}"));
+        let values = values.chain(["Value".to_owned()]).filter(|values| !shown.contains(values));
+        let left_out: Map<_, _> =
+            values.chain(["Time".to_owned()]).map(|values| (values, true.into())).collect();
         let mut all = vec![json!({"id": "merge", "options": {}})];
-        let mut left_out = json!({"Time": true});
-        for letter in ('A'..='Z').take(self.queries.len()) {
-            let values = format!("Value #{letter}");
-            if !columns.iter().any(|column| column.from == values) {
-                left_out[values] = true.into();
-            }
-        }
         all.push(json!({
             "id": "organize",
             "options": {"excludeByName": left_out, "indexByName": places, "renameByName": renamed},
         }));
         if let Some((column, descending)) = self.sort {
-            all.push(json!({"id": "sortBy", "options": {"fields": {}, "sort": [{"field": column, "desc": descending}]}}));
+            let by = json!([{"field": column, "desc": descending}]);
+            all.push(json!({"id": "sortBy", "options": {"fields": {}, "sort": by}}));
         }
         all.into()
     }

@@ -1,4 +1,4 @@
-//! PromQL that panels share.
+//! Expressions that panels share, in the language of Prometheus.
 
 /// The label with a service's name.
 pub const SERVICE: &str = "container_label_com_docker_swarm_service_name";
@@ -86,14 +86,30 @@ pub fn of_tasks(family: &str, more: &str) -> String {
     format!("{family}{{{more}name!=\"\",{STACK}=~\"$stack\",{SERVICE}=~\"$service\",{TASK}=~\"$task\"}}")
 }
 
-/// `text` of container-exporter added up by a label, on the chosen nodes.
-pub fn sum_by(label: &str, text: &str) -> String {
-    format!("sum by ({label}) ({})", on_agents("container-exporter", text))
+/// A task's name without the ID that each of its containers has anew: `shop_web.1` for all that were in that place.
+pub fn places(text: &str) -> String {
+    format!("label_replace({text}, \"name\", \"$1\", \"name\", \"(.+)[.][a-z0-9]{{25}}\")")
 }
 
-/// The largest of `text` of container-exporter by a label, on the chosen nodes.
+fn by(aggregate: &str, label: &str, text: &str) -> String {
+    let text = on_agents("container-exporter", text);
+    let text = if label.split(", ").any(|label| label == "name") { places(&text) } else { text };
+    format!("{aggregate} by ({label}) ({text})")
+}
+
+/// `text` of container-exporter added up by labels, on the chosen nodes.
+pub fn sum_by(label: &str, text: &str) -> String {
+    by("sum", label, text)
+}
+
+/// The largest of `text` of container-exporter by labels, on the chosen nodes.
 pub fn max_by(label: &str, text: &str) -> String {
-    format!("max by ({label}) ({})", on_agents("container-exporter", text))
+    by("max", label, text)
+}
+
+/// The least of `text` of container-exporter by labels, on the chosen nodes.
+pub fn min_by(label: &str, text: &str) -> String {
+    by("min", label, text)
 }
 
 /// What the managers know of the chosen services.

@@ -85,17 +85,15 @@ impl Variable {
             Self { name: "proxy", .. } => json!({"text": "proxy", "value": "proxy"}),
             _ => json!({"text": "", "value": ""}),
         };
-        let mut json = json!({
+        // All takes in what has no such label, too: containers outside of stacks and services.
+        let all = if self.many { ".*" } else { "" };
+        json!({
             "name": self.name, "label": self.label, "type": "query", "hide": 0, "skipUrlSync": false,
             "datasource": {"type": "prometheus", "uid": "${datasource}"},
             "query": {"qryType": 1, "query": self.query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
-            "refresh": 2, "regex": "", "sort": 1, "multi": self.many, "includeAll": self.many, "current": current,
-        });
-        if self.many {
-            // Also what has no such label: containers outside of stacks and services.
-            json["allValue"] = json!(".*");
-        }
-        json
+            "refresh": 2, "regex": "", "sort": 1, "multi": self.many, "includeAll": self.many, "allValue": all,
+            "current": current,
+        })
     }
 }
 

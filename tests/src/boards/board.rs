@@ -179,7 +179,7 @@ impl<'b> Panel<'b> {
 }
 
 impl<'b> Target<'b> {
-    /// The PromQL.
+    /// The expression.
     pub fn expression(&self) -> &'b str {
         text(self.json, "/expr")
     }

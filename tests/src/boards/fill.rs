@@ -1,6 +1,7 @@
 //! What Grafana puts in the place of variables, in the words of its data source for Prometheus.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
@@ -46,9 +47,9 @@ impl Range {
 pub type Values = BTreeMap<String, String>;
 
 /// Every use of a variable: `$name`, `${name}`, `${name:format}`, `[[name]]`. (`$1` is a group of a regular expression.)
-fn pattern() -> Regex {
+static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\$([A-Za-z_]\w*)|\$\{(\w+)(?::\w+)?\}|\[\[(\w+)(?::\w+)?\]\]").expect("a pattern")
-}
+});
 
 fn name<'t>(found: &Captures<'t>) -> &'t str {
     found.iter().skip(1).flatten().next().map_or("", |name| name.as_str())
@@ -56,7 +57,7 @@ fn name<'t>(found: &Captures<'t>) -> &'t str {
 
 /// The names of the variables that a text uses.
 pub fn used(text: &str) -> Vec<&str> {
-    pattern().captures_iter(text).map(|found| name(&found)).collect()
+    PATTERN.captures_iter(text).map(|found| name(&found)).collect()
 }
 
 /// The text with all variables replaced; the name of one that is not known.
@@ -65,9 +66,7 @@ pub fn fill(text: &str, values: &Values, range: &Range) -> Result<String, String
     if let Some(unknown) = used(text).into_iter().find(|name| value(name).is_none()) {
         return Err(format!("${unknown} is no variable of the board"));
     }
-    Ok(pattern()
-        .replace_all(text, |found: &Captures<'_>| value(name(found)).unwrap_or_default())
-        .into_owned())
+    Ok(PATTERN.replace_all(text, |found: &Captures<'_>| value(name(found)).unwrap_or_default()).into_owned())
 }
 
 #[cfg(test)]
@@ -85,7 +84,7 @@ mod tests {
             &HOUR,
         );
         assert_eq!(filled.unwrap(), "rate(x{n=~\"a|b\"}[60s]) @ 3600 a|b a|b");
-        assert_eq!(HOUR.step(), 15.0);
+        assert_eq!(fill("$__interval_ms", &values, &HOUR).unwrap(), "15000");
     }
 
     #[test]

@@ -162,7 +162,8 @@ fn run_services(engine: &Engine) {
     service(engine, "infra", "sick", &sick, "sleep 1000");
     service(engine, "infra", "nowhere", &["--constraint", "node.labels.none == such"], "sleep 1000");
     service(engine, "infra", "everywhere", &["--mode", "global"], "sleep 1000");
-    engine.busybox(&["--name", "alone", "--memory-reservation", "16m"], &["sleep", "1000"]);
+    let speak = ["sh", "-c", "while :; do echo alone; sleep 1; done"];
+    engine.busybox(&["--name", "alone", "--memory-reservation", "16m"], &speak);
     engine.busybox(&["--name", "again", "--restart", "always"], &["sh", "-c", "sleep 2; exit 1"]);
 }
 
@@ -193,7 +194,7 @@ fn start_agents(engine: &Engine, search: &SearchEngine) -> Vec<Agent> {
         &password,
         &elasticsearch,
         // Nobody listens there: a sink that is down.
-        "syslog+tcp://127.0.0.1:9",
+        "syslog+tcp://127.0.0.1:9?filter.name=alone",
     ];
     vec![
         Agent::start("node-exporter", &[], &identity),

@@ -1,4 +1,4 @@
-//! Rules of queries, by the syntax tree that a parser of PromQL makes of them.
+//! Rules of queries, by the syntax tree that a parser of their language makes of them.
 
 use std::time::Duration;
 
@@ -111,12 +111,15 @@ fn counter(expression: &Expr, parent: Option<&Expr>) -> Option<Problem> {
         return None;
     };
     let name = selector.name.as_deref().filter(|name| name.ends_with("_total"))?;
-    let inside_rate = matches!(parent, Some(Expr::Call(call)) if RATES.contains(&call.func.name));
-    (!inside_rate).then(|| {
-        (
-            "target-counter-agg",
-            format!("{name} is a counter: want it directly inside rate, irate or increase"),
-        )
+    let fine = match parent {
+        Some(Expr::Call(call)) => RATES.contains(&call.func.name),
+        // How many there are says nothing of their values.
+        Some(Expr::Aggregate(aggregate)) => aggregate.op.id() == T_COUNT,
+        _ => false,
+    };
+    (!fine).then(|| {
+        let problem = format!("{name} is a counter: want it directly inside rate, irate or increase");
+        ("target-counter-agg", problem)
     })
 }
 

@@ -14,7 +14,7 @@ const ROWS: usize = 3;
 /// Columns of a table.
 const COLUMNS: usize = 6;
 /// Units of the grid that a screen of 1920x1080 shows below the head of the page; a unit is 38 pixels.
-const SCREEN: u64 = 22;
+const SCREEN: u64 = 24;
 const GRID: u64 = 24;
 /// The board that is one screen.
 const HOME: &str = "swarmscope-home";
@@ -26,9 +26,10 @@ pub const RULES: [&str; 8] = ["columns", "grid", "ids", "links", "panels", "rows
 pub fn check(boards: &[Board]) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut uids = BTreeSet::new();
+    let pattern = Regex::new("^[a-z0-9-]{8,40}$").expect("a pattern");
     for board in boards {
         let uid = board.uid();
-        let fine = Regex::new("^[a-z0-9-]{8,40}$").expect("a pattern").is_match(text(&board.json, "/uid"));
+        let fine = pattern.is_match(text(&board.json, "/uid"));
         if !fine || !uids.insert(uid.clone()) {
             found.push(board.finding(
                 "uid",

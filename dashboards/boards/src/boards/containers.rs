@@ -4,7 +4,7 @@ use crate::annotation::{ERRORS, Scope};
 use crate::board::{Board, Row};
 use crate::link::Id;
 use crate::panel::{Column, Panel, State};
-use crate::query::{laggards, leaders, max_by, of_tasks, on_agents, rate, sum_by};
+use crate::query::{laggards, leaders, max_by, min_by, of_tasks, on_agents, rate, sum_by};
 use crate::style::{BUSY, Colour, FULL, Limits, Unit, WAITS};
 use crate::variable::Variable;
 
@@ -58,11 +58,11 @@ fn table() -> Panel {
     let of_ten = |text: &str| format!("{} and on ({labels}) {ten}", sum_by(labels, text));
     let columns = vec![
         Column::label("name", "Container"),
-        Column::label("node_name", "Node").drill(Id::Node, "node"),
+        Column::label("node_name", "Node").drill(Id::Node, "node").wide(100),
         Column::value('A', "Memory", Unit::Bytes, Limits::None),
         Column::value('B', "Of the limit", Unit::Share, FULL),
-        Column::value('C', "CPUs", Unit::Count, Limits::None),
-        Column::value('D', "Started", Unit::Age, Limits::None),
+        Column::value('C', "CPUs", Unit::Count, Limits::None).wide(64),
+        Column::value('D', "Started", Unit::Age, Limits::None).wide(110),
     ];
     Panel::table("The ten largest", "Which containers are the largest, and where?", columns)
         .instant(ten.clone(), "")
@@ -123,11 +123,8 @@ const STATES: &[State] = &[("0", "not healthy", Colour::Bad), ("1", "healthy", C
 fn ends() -> Row {
     let count =
         |family: &str| sum_by("name", &format!("increase({}[$__rate_interval])", of_tasks(family, "")));
-    let health = format!(
-        "min by (name) ({})",
-        on_agents("container-exporter", &format!("({} >= 0)", of_tasks("container_health_state", "")))
-    );
-    let age = max_by("name", &of_tasks("container_uptime_seconds", ""));
+    let health = min_by("name", &format!("({} >= 0)", of_tasks("container_health_state", "")));
+    let age = min_by("name", &of_tasks("container_uptime_seconds", ""));
     let state =
         format!("count by (state) ({})", on_agents("container-exporter", &of_tasks("container_state", "")));
     let codes = max_by("name", &format!("({} > 0)", of_tasks("container_exit_code", "")));

@@ -1,10 +1,10 @@
 //! Home: is anything wrong, and where? One screen.
 
-use crate::annotation::Scope;
+use crate::annotation::{Scope, since};
 use crate::board::Board;
 use crate::link::Id;
 use crate::panel::{Column, Panel};
-use crate::query::{DISKS, ERROR_LEVELS, SERVICE, laggards, leaders, on_all_nodes, rate};
+use crate::query::{DISKS, ERROR_LEVELS, laggards, leaders, on_all_nodes, rate};
 use crate::style::{FULL, Limits, NONE_WANTED, Unit};
 
 /// The board.
@@ -52,24 +52,21 @@ fn now() -> Panel {
 }
 
 fn alerts() -> Panel {
-    let labels = "alertname, severity, node_name, service, instance";
-    let firing =
-        "ALERTS_FOR_STATE{severity!~\"none|info\"} and ignoring (alertstate) ALERTS{alertstate=\"firing\"}";
-    let named = format!("label_replace({firing}, \"service\", \"$1\", \"{SERVICE}\", \"(.+)\")");
+    let since = since("alertname, severity, node_name, service, instance", "");
     let columns = vec![
-        Column::label("severity", "Severity"),
-        Column::label("alertname", "Alert"),
+        Column::label("severity", "Severity").wide(90),
+        Column::label("alertname", "Alert").wide(270),
         Column::label("node_name", "Node").drill(Id::Node, "node"),
         Column::label("service", "Service").drill(Id::Services, "service"),
         Column::label("instance", "Instance"),
-        Column::value('A', "Since", Unit::Age, Limits::None),
+        Column::value('A', "Since", Unit::Age, Limits::None).wide(150),
     ];
     Panel::table("Firing alerts", "What is wrong, where, and since when? The ten newest.", columns)
-        .instant(format!("topk(10, max by ({labels}) ({named})) * 1000"), "")
+        .instant(format!("topk(10, {since})"), "")
         .empty_means("No alert fires")
         .sorted("Severity", false)
         .link(Id::Agents)
-        .sized(12, 9)
+        .sized(12, 10)
 }
 
 fn errors() -> Panel {
@@ -78,7 +75,7 @@ fn errors() -> Panel {
         .range(leaders(6, &["service"], &text), "{{service}}")
         .empty_means("No service has logged an error")
         .drill(Id::Services, "service", "service")
-        .sized(12, 9)
+        .sized(12, 10)
 }
 
 fn cpu() -> Panel {
@@ -87,7 +84,7 @@ fn cpu() -> Panel {
     Panel::lines("Busiest nodes", "Where are the processors busy?", Unit::Share)
         .range(leaders(6, &["node_name"], &text), "{{node_name}}")
         .drill(Id::Node, "node", "node_name")
-        .sized(8, 9)
+        .sized(8, 10)
 }
 
 fn memory() -> Panel {
@@ -95,7 +92,7 @@ fn memory() -> Panel {
     Panel::lines("Least memory available", "Where does memory run out?", Unit::Share)
         .range(laggards(6, &["node_name"], &text), "{{node_name}}")
         .drill(Id::Node, "node", "node_name")
-        .sized(8, 9)
+        .sized(8, 10)
 }
 
 fn disks() -> Panel {
@@ -107,5 +104,5 @@ fn disks() -> Panel {
         .instant(format!("topk(6, {})", on_all_nodes(&used)), "{{node_name}} {{device}}")
         .limits(FULL)
         .drill(Id::Node, "node", "node_name")
-        .sized(8, 9)
+        .sized(8, 10)
 }

@@ -4,7 +4,7 @@ use crate::annotation::{ERRORS, Scope};
 use crate::board::{Board, Row};
 use crate::link::Id;
 use crate::panel::{Panel, State};
-use crate::query::{ERROR_LEVELS, leaders, on_agents, rate};
+use crate::query::{ERROR_LEVELS, laggards, leaders, on_agents, rate};
 use crate::style::{Colour, Limits, Unit};
 use crate::variable::Variable;
 
@@ -65,7 +65,7 @@ fn lines() -> Panel {
 fn sinks() -> Panel {
     let text = format!("min by (node_name, route) ({})", of_routers("log_router_sink_up"));
     Panel::timeline("Sinks", "Do sinks take lines? The six that did the least.", SINKS)
-        .range(crate::query::laggards(6, &["node_name", "route"], &text), "{{node_name}} {{route}}")
+        .range(laggards(6, &["node_name", "route"], &text), "{{node_name}} {{route}}")
         .drill(Id::Node, "node", "node_name")
 }
 

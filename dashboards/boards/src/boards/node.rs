@@ -4,7 +4,7 @@ use crate::annotation::Scope;
 use crate::board::{Board, Row};
 use crate::link::Id;
 use crate::panel::Panel;
-use crate::query::{DEVICES, DISKS, leaders, on_agents, on_nodes, rate};
+use crate::query::{DEVICES, DISKS, leaders, on_nodes, rate, sum_by};
 use crate::style::{BUSY, Colour, FULL, Limits, Unit, WAITS};
 use crate::variable::Variable;
 
@@ -56,7 +56,7 @@ fn memory() -> Panel {
 
 fn containers() -> Panel {
     let text = rate("container_cpu_usage_seconds_total{name!=\"\"}");
-    let text = format!("sum by (name) ({})", on_agents("container-exporter", &text));
+    let text = sum_by("name", &text);
     Panel::lines("Busiest containers", "Which containers use the processors? 1 is one CPU.", Unit::Count)
         .range(leaders(6, &["name"], &text), "{{name}}")
         .link(Id::Containers)

@@ -5,7 +5,7 @@ use crate::board::{Board, Row};
 use crate::link::Id;
 use crate::panel::{Column, Panel};
 use crate::query::{DEVICES, DISKS, leaders, on_nodes, rate};
-use crate::style::{BUSY, FULL, Limits, NONE_WANTED, Unit, WAITS};
+use crate::style::{BUSY, FULL, Limits, Unit, WAITS};
 use crate::variable::Variable;
 
 /// The board.
@@ -169,8 +169,8 @@ fn table() -> Panel {
         Column::value('A', "CPU", Unit::Share, BUSY),
         Column::value('B', "Memory", Unit::Share, FULL),
         Column::value('C', "Fullest disk", Unit::Share, FULL),
-        Column::value('D', "CPUs", Unit::Count, Limits::None),
-        Column::value('E', "Up since", Unit::Age, Limits::None),
+        Column::value('D', "CPUs", Unit::Count, Limits::None).wide(60),
+        Column::value('E', "Started", Unit::Age, Limits::None).wide(110),
     ];
     let cpus = on_nodes("count by (instance) (node_cpu_seconds_total{mode=\"idle\"})");
     Panel::table("The ten busiest", "What are the busiest nodes, and how full are they?", columns)
@@ -180,5 +180,4 @@ fn table() -> Panel {
         .instant(of_ten(&cpus), "")
         .instant(of_ten(&on_nodes("node_boot_time_seconds * 1000")), "")
         .sorted("CPU", true)
-        .limits(NONE_WANTED)
 }

@@ -15,7 +15,14 @@ pub fn board() -> Board {
         question: "What is reserved, used and allowed, and what should be reserved?",
         variables: vec![Variable::stack(), Variable::service()],
         scope: Scope::Service,
-        panels: vec![memory(), suggested(), beyond(), cpus(), idle(), without()],
+        panels: vec![
+            memory(),
+            suggested().sized(16, 10),
+            cpus().sized(6, 10),
+            beyond().sized(6, 10),
+            idle().sized(6, 10),
+            without().sized(6, 10),
+        ],
         rows: vec![nodes()],
     }
 }
@@ -79,7 +86,7 @@ fn suggested() -> Panel {
         Column::value('B', "Used now", Unit::Bytes, Limits::None),
         Column::value('C', "Reserved", Unit::Bytes, Limits::None),
         Column::value('D', "Limit", Unit::Bytes, Limits::None),
-        Column::value('E', "--reserve-memory", Unit::Bytes, Limits::None),
+        Column::value('E', "--reserve-memory", Unit::Bytes, Limits::None).wide(140),
     ];
     Panel::table(
         "Memory of one task",

@@ -3,8 +3,10 @@
 use crate::annotation::{ERRORS, Scope};
 use crate::board::{Board, Row};
 use crate::link::Id;
-use crate::panel::{Panel, State};
-use crate::query::{ERROR_LEVELS, SERVICE, known, leaders, max_by, of_services, rate, sum_by};
+use crate::panel::{Column, Panel, State};
+use crate::query::{
+    ERROR_LEVELS, SERVICE, known, laggards, leaders, max_by, min_by, of_services, on_agents, rate, sum_by,
+};
 use crate::style::{BUSY, Colour, FULL, Limits, Unit, WAITS};
 use crate::variable::Variable;
 
@@ -68,7 +70,7 @@ fn of_limit() -> Panel {
 
 fn errors() -> Panel {
     let family = format!("log_messages_total{{{ERROR_LEVELS},service=~\"$service\"}}");
-    let text = format!("60 * sum by (service) ({})", crate::query::on_agents("log-router", &rate(&family)));
+    let text = format!("60 * sum by (service) ({})", on_agents("log-router", &rate(&family)));
     Panel::lines("Errors in logs", "Which services complain most?", Unit::PerMinute)
         .range(leaders(6, &["service"], &text), "{{service}}")
         .empty_means("No service has logged an error")
@@ -86,10 +88,7 @@ fn ends() -> Row {
     let count = |family: &str| format!("increase({}[$__rate_interval])", of_services(family, ""));
     let ended = sum_by(&format!("{SERVICE}, exit_code"), &count("container_service_task_exits_total"));
     let state = |family: &str| max_by(SERVICE, &of_services(family, ""));
-    let youngest = format!(
-        "min by ({SERVICE}) ({})",
-        crate::query::on_agents("container-exporter", &of_services("container_uptime_seconds", ""))
-    );
+    let youngest = min_by(SERVICE, &of_services("container_uptime_seconds", ""));
     Row {
         question: "Do tasks end, run out of memory or fail their health check?",
         panels: vec![
@@ -109,22 +108,16 @@ fn ends() -> Row {
             .empty_means("No task was killed for memory"),
             Panel::timeline("Health", "Which services fail their health check?", HEALTH)
                 .range(
-                    crate::query::laggards(
+                    laggards(
                         6,
                         &[SERVICE],
-                        &format!(
-                            "min by ({SERVICE}) ({})",
-                            crate::query::on_agents(
-                                "container-exporter",
-                                &format!("({} >= 0)", of_services("container_health_state", ""))
-                            )
-                        ),
+                        &min_by(SERVICE, &format!("({} >= 0)", of_services("container_health_state", ""))),
                     ),
                     format!("{{{{{SERVICE}}}}}"),
                 )
                 .empty_means("No service has a health check"),
             Panel::lines("Youngest tasks", "Which services start anew again and again?", Unit::Seconds)
-                .range(crate::query::laggards(6, &[SERVICE], &youngest), format!("{{{{{SERVICE}}}}}"))
+                .range(laggards(6, &[SERVICE], &youngest), format!("{{{{{SERVICE}}}}}"))
                 .drill(Id::Containers, "service", SERVICE),
             by_service(
                 "Memory read from disk",
@@ -238,10 +231,10 @@ fn traffic() -> Row {
                 "Images",
                 "Which image does each service run? The ten with the most tasks.",
                 vec![
-                    crate::panel::Column::label(SERVICE, "Service").drill(Id::Containers, "service"),
-                    crate::panel::Column::label("image", "Image"),
-                    crate::panel::Column::label("mode", "Mode"),
-                    crate::panel::Column::value('A', "Tasks", Unit::Count, Limits::None),
+                    Column::label(SERVICE, "Service").drill(Id::Containers, "service"),
+                    Column::label("image", "Image"),
+                    Column::label("mode", "Mode"),
+                    Column::value('A', "Tasks", Unit::Count, Limits::None),
                 ],
             )
             .instant(

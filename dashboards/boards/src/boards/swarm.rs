@@ -123,7 +123,7 @@ fn updates() -> Panel {
     let columns = vec![
         Column::label(SERVICE, "Service").drill(Id::Services, "service"),
         Column::label("state", "Outcome"),
-        Column::value('A', "Began", Unit::Age, Limits::None),
+        Column::value('A', "Began", Unit::Age, Limits::None).wide(150),
     ];
     Panel::table("Updates", "What was deployed last, and did it go well? The ten latest.", columns)
         .instant(began, "")

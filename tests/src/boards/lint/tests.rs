@@ -23,7 +23,7 @@ fn faults_are_found() {
             b["templating"]["list"][1]["query"]["query"] = "label_values(up{, node)".into();
         }),
         ("template-label-promql", |b| {
-            b["templating"]["list"][1]["query"]["query"] = "query_result(up)".into()
+            b["templating"]["list"][1]["query"]["query"] = "query_result(up)".into();
         }),
         ("template-on-time-change-reload", |b| b["templating"]["list"][1]["refresh"] = 1.into()),
         ("annotations", |b| b["annotations"]["list"][2]["name"] = "Other".into()),
