@@ -47,7 +47,7 @@ const RULES: &str = r#"groups:
 const READY: &[&str] = &[
     "count(up == 1) >= 5",
     "count(up == 0) == 1",
-    "increase(node_cpu_seconds_total{mode=\"idle\"}[30s]) > 0",
+    "rate(node_cpu_seconds_total{mode=\"user\"}[30s]) > 0",
     "rate(container_cpu_usage_seconds_total{container_label_com_docker_swarm_service_name=\"shop_web\"}[30s])",
     "rate(container_cpu_cfs_throttled_periods_total{container_label_com_docker_swarm_service_name=\"shop_burner\"}[30s]) > 0",
     "rate(container_network_receive_bytes_total{container_label_com_docker_swarm_service_name=\"shop_web\"}[30s]) > 0",
