@@ -3,7 +3,7 @@
 # `make help` names the variables.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-for lib in install engine images tls secrets configs prometheus deploy wait search table; do
+for lib in install engine images viewer tls secrets configs prometheus deploy wait search table; do
   # shellcheck source=/dev/null
   . "$DEPLOY/lib/$lib.sh"
 done
@@ -25,6 +25,7 @@ tell_propagation
 
 step "3/6 images of the other services"
 resolve_images
+choose_viewer
 
 step "4/6 password and secrets"
 ensure_secrets

@@ -29,6 +29,7 @@ go:golang-go
 node:nodejs
 npm:npm
 debootstrap:debootstrap
+chromium:chromium
 "
 
 missing=()

@@ -35,9 +35,9 @@ build_binaries() {
   fi
 }
 
-# An image is built again only if a binary or the Dockerfile has changed.
+# An image is built again only if a binary, the Dockerfile or what STAGE_MORE (a function) stages beside it has changed.
 build_images() {
-  local a content image stage id var revision
+  local a content image stage id var revision more
   build_binaries
   stage=$(mktemp -d)
   revision=$(git -C "$ROOT" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
@@ -46,9 +46,12 @@ build_images() {
   for a in $AGENTS; do cp "$BINARIES/$a" "$stage/$a"; done
   mkdir -p "$stage/var/lib"
   mkdir -m 0775 "$stage/var/lib/log-router"
+  mkdir "$stage/more"
+  [ -z "${STAGE_MORE:-}" ] || "$STAGE_MORE" "$stage/more"
+  mapfile -d '' -t more < <(find "$stage/more" -type f -print0 | LC_ALL=C sort -z)
   for a in $AGENTS; do
     image=${IMAGE_PREFIX}$a:$VERSION
-    content=$(hash_files "$stage/$a" "$DOCKERFILE")
+    content=$(hash_files "$stage/$a" "$DOCKERFILE" "${more[@]}")
     if [ "$(docker image inspect --format '{{index .Config.Labels "io.swarmscope.content"}}' "$image" 2>/dev/null)" != "$content" ]; then
       docker build -q --target "$a" -t "$image" -f "$DOCKERFILE" --build-arg VERSION="$VERSION" \
         --build-arg REVISION="$revision" --build-arg CONTENT="$content" "$stage" >"$CACHE/build.log" 2>&1 ||

@@ -21,6 +21,7 @@ tls            | agents?tls.yml metrics?tls-metrics.yml logs?tls-logs.yml pushga
 logstash       | logstash.yml tls?tls-logstash.yml | logs | | Logstash between log-router and Elasticsearch
 least-rights   | least-rights.yml logs?least-rights-logs.yml tls?tls-least-rights.yml logs+tls?tls-least-rights-logs.yml | agents | | agents without root, behind a socket on which only reading passes
 proxy-labels   | proxy-labels.yml logs?proxy-labels-logs.yml | metrics | | labels for Docker Flow Proxy
+viewer         | viewer.yml logs?viewer-logs.yml tls?viewer-tls.yml logs+tls?viewer-tls-logs.yml | metrics | | the boards without Grafana, drawn by a page on the port of Grafana; make up adds it where no image of Grafana can be had
 engine-25      | agents?engine-25.yml logs?engine-25-logs.yml | | | health checks of the agents; make up adds it where client and engines are Docker 25 or newer
 '
 

@@ -7,7 +7,7 @@ url_of() {
   case $1 in
     prometheus) echo "$scheme://$ACCESS_HOST:${PROMETHEUS_PORT:-9090}" ;;
     alertmanager) echo "$scheme://$ACCESS_HOST:${ALERTMANAGER_PORT:-9093}" ;;
-    grafana) echo "$scheme://$ACCESS_HOST:${GRAFANA_PORT:-3000}" ;;
+    grafana | viewer) echo "$scheme://$ACCESS_HOST:${GRAFANA_PORT:-3000}" ;;
     kibana) echo "$scheme://$ACCESS_HOST:${KIBANA_PORT:-5601}" ;;
     *) echo "-" ;;
   esac
@@ -23,6 +23,7 @@ print_table() {
       url=- state="left out" image="$image cannot be pulled"
     fi
     case $image in swarmscope-offline/*) image+=" (offline build)" ;; esac
+    [ "$service" != viewer ] || image+=" (not Grafana; its boards drawn by Grafana's own parts)"
     printf '%-20s %-28s %-10s %s\n' "$service" "$url" "$state" "$image"
   done
   if has_part logstash && left_out logstash; then

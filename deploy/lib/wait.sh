@@ -81,6 +81,9 @@ wait_for_stack() {
   if has_part metrics; then
     until_true "Prometheus sees every target up" targets_up ||
       { explain_failure "${STACK}_prometheus"; die "Prometheus' targets are not all up within WAIT_SECONDS=$WAIT_SECONDS: $WAITING_FOR"; }
+    if has_part viewer; then
+      until_true "the viewer answers" answers "$(url_of viewer)/api/viewer" || { explain_failure "${STACK}_viewer"; die "the viewer of boards does not answer"; }
+    fi
     if ! left_out grafana; then
       until_true "Grafana answers" answers "$(url_of grafana)/api/health" || { explain_failure "${STACK}_grafana"; die "Grafana does not answer"; }
     fi

@@ -15,6 +15,7 @@
 
 pub mod agent;
 pub mod boards;
+pub mod browser;
 pub mod bulk;
 pub mod command;
 pub mod document;
@@ -29,4 +30,5 @@ pub mod recorder;
 pub mod rsyslog;
 pub mod search;
 pub mod syslog_ng;
+pub mod viewer;
 pub mod wait;

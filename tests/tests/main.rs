@@ -11,6 +11,7 @@
 mod acceptance;
 mod alertmanager;
 mod boards;
+mod boards_drawn;
 mod cluster;
 mod conservation;
 mod container_exporter;

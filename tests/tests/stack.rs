@@ -108,6 +108,7 @@ fn the_stack_does_what_the_readme_says() {
     targets_are_found_by_dns(&stack);
     the_cluster_is_seen(&stack);
     interfaces_ask_for_the_password(&stack);
+    boards_are_seen_without_grafana(&stack);
     the_host_is_seen_from_inside(&stack);
     agents_have_least_rights(&stack);
     agents_images_are_small(&stack);
@@ -176,6 +177,32 @@ fn interfaces_ask_for_the_password(stack: &Stack) {
         let url = format!("http://{}:{port}/", stack.engine.address());
         assert!(get(&url).is_err(), "{url} must not be published");
     }
+}
+
+/// No image of Grafana can be pulled here, so the viewer stands in, on its port.
+fn boards_are_seen_without_grafana(stack: &Stack) {
+    let url = |path: &str| format!("http://{}:3000{path}", stack.engine.address());
+    let authorization = basic("admin", &stack.password);
+    for path in ["/", "/api/viewer", "/api/boards/swarmscope-home", "/api/prometheus/query?query=up"] {
+        assert_eq!(get(&url(path)).expect("an answer").status, 401, "{path}");
+    }
+    let ask = |path: &str| {
+        let answer = get_with(&url(path), &[("authorization", &authorization)]).expect("an answer");
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer
+    };
+    assert!(ask("/").content_type.starts_with("text/html"));
+    assert_eq!(ask("/api/boards/swarmscope-home").json()["data"]["uid"], "swarmscope-home");
+    let viewer = ask("/api/viewer").json()["data"].clone();
+    assert_eq!(viewer["boards"][0]["uid"], "swarmscope-home");
+    assert_eq!(viewer["broken"], serde_json::json!([]));
+    let up = ask("/api/prometheus/query?query=up").json();
+    assert!(up["data"]["result"].as_array().is_some_and(|series| series.len() >= 6), "{up}");
+    until(LIMIT, "lines through the viewer", || {
+        let found =
+            ask("/api/logs/search?query=program:swarmscope_prometheus*&from=0&to=99999999999999").json();
+        ensure(found["data"]["lines"][0]["fields"]["message"].is_string(), found.to_string())
+    });
 }
 
 fn the_host_is_seen_from_inside(stack: &Stack) {
@@ -316,7 +343,7 @@ fn agents_end_at_once_as_pid_1(stack: &Stack) {
 fn a_second_up_changes_nothing(stack: &Stack) {
     let mine = ["ps", "-q", "--no-trunc", "--filter", "label=com.docker.stack.namespace=swarmscope"];
     let tasks = || stack.engine.docker(&mine).lines().map(str::to_owned).collect::<BTreeSet<_>>();
-    until(LIMIT, "the agents' new tasks", || ensure(tasks().len() == 7, format!("{:?}", tasks())));
+    until(LIMIT, "the agents' new tasks", || ensure(tasks().len() == 8, format!("{:?}", tasks())));
     let before = tasks();
     deploy(&stack.engine, "up.sh");
     assert_eq!(tasks(), before);
