@@ -56,7 +56,7 @@ alerts_name() { # node, alert...
   for alert in "${@:2}"; do
     until_true "$alert names swarm-$1" firing "$alert" "$1"
     until_true "Alertmanager has $alert of swarm-$1" delivered "$alert" "$1"
-    alert_told+="${alert_told:+, }$alert of swarm-$1 after $(scrapes_between "$began" "$fired_at")"
+    alert_told+="${alert_told:+, }$alert of swarm-$1 after $(scrapes_between "$began" "$fired_at") scrapes"
   done
   echo "$alert_told"
 }
