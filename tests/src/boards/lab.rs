@@ -54,7 +54,7 @@ const READY: &[&str] = &[
     "container_network_info{network=\"proxy\"}",
     "container_service_oom_events_total > 0",
     "container_service_task_exits_total{exit_code=\"3\"} > 0",
-    "container_restarts_total > 0",
+    "max_over_time(container_restarts_total[10m]) > 0",
     "container_health_state == 0",
     "swarm_cluster_service_update_start_time_seconds",
     "swarm_cluster_service_running_tasks < swarm_cluster_service_desired_tasks",
