@@ -4,7 +4,7 @@
 . "$(dirname "$0")/debian.sh"
 
 root=$(mktemp -d "$CACHE/alertmanager.XXXXXX")
-trap 'rm -rf "$root"' EXIT
+trap 'rm -rf "$root"*' EXIT
 chmod 755 "$root"
 unpack "$root" prometheus-alertmanager libc6 busybox-static ca-certificates tzdata
 finish_root "$root"

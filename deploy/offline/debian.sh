@@ -9,15 +9,16 @@ ensure_lists() { apt-cache show "$1" >/dev/null 2>&1 || apt-get update -q; }
 
 # unpack FOLDER PACKAGE…: PACKAGE_VERSION becomes that of the first package.
 unpack() {
-  local root=$1 debs=$CACHE/debs/$2 deb
+  # Beside the folder, whose name no other build has: several may run at once.
+  local root=$1 debs=$1.debs deb
   shift
-  rm -rf "$debs"
   mkdir -p "$debs" "$root"
   ensure_lists "$1"
   # Lists that are there may be too old: then once more with new ones.
   (cd "$debs" && { apt-get download -q -o APT::Sandbox::User=root "$@" || { apt-get update -q && apt-get download -q -o APT::Sandbox::User=root "$@"; }; })
   for deb in "$debs"/*.deb; do dpkg -x "$deb" "$root"; done
   PACKAGE_VERSION=$(dpkg-deb -f "$debs/$1"_*.deb Version | sed 's/^[0-9]*://; s/[-+~].*//')
+  rm -rf "$debs"
 }
 
 # The libraries of a package's web pages, which Debian keeps in packages of their own.
@@ -70,9 +71,9 @@ make_image() {
   local root=$1 service=$2 change=() c
   shift 2
   for c in "$@" "USER nobody" "LABEL io.swarmscope.offline=$service io.swarmscope.recipe=$RECIPE"; do change+=(--change "$c"); done
-  tar -C "$root" --numeric-owner --owner=0 --group=0 --exclude="./$service" -cf "$CACHE/$service.tar" .
+  tar -C "$root" --numeric-owner --owner=0 --group=0 --exclude="./$service" -cf "$root.tar" .
   # The data folder belongs to the user of the service, who makes a new volume with it.
-  tar -C "$root" --numeric-owner --owner=65534 --group=65534 -rf "$CACHE/$service.tar" "./$service"
-  docker import "${change[@]}" "$CACHE/$service.tar" "swarmscope-offline/$service:$PACKAGE_VERSION"
-  rm -f "$CACHE/$service.tar"
+  tar -C "$root" --numeric-owner --owner=65534 --group=65534 -rf "$root.tar" "./$service"
+  docker import "${change[@]}" "$root.tar" "swarmscope-offline/$service:$PACKAGE_VERSION"
+  rm -f "$root.tar"
 }

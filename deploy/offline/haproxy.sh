@@ -3,7 +3,7 @@
 . "$(dirname "$0")/debian.sh"
 
 root=$(mktemp -d "$CACHE/haproxy.XXXXXX")
-trap 'rm -rf "$root"' EXIT
+trap 'rm -rf "$root"*' EXIT
 chmod 755 "$root"
 mapfile -t libraries < <(libraries_of haproxy)
 unpack "$root" haproxy "${libraries[@]}"

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/debian.sh"
 
 root=$(mktemp -d "$CACHE/prometheus.XXXXXX")
-trap 'rm -rf "$root"' EXIT
+trap 'rm -rf "$root"*' EXIT
 chmod 755 "$root"
 mapfile -t web < <(web_parts prometheus)
 unpack "$root" prometheus libc6 busybox-static ca-certificates tzdata "${web[@]}"
