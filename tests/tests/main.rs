@@ -25,6 +25,7 @@ mod formats;
 mod github;
 mod joins;
 mod kibana;
+mod known_boards;
 mod listen;
 mod logspout;
 mod node_exporter_live;
