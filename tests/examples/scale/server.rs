@@ -6,6 +6,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use e2e::agent::free_port;
+use e2e::command::run;
 use e2e::http;
 use e2e::wait::{LIMIT, until};
 use serde_json::Value;
@@ -96,8 +97,9 @@ impl Servers {
     /// Writes the head as a block, as it would be after two hours; its folder.
     pub(crate) fn snapshot(&self) -> PathBuf {
         let url = format!("{}/api/v1/admin/tsdb/snapshot", self.url);
-        let answer = http::send_text("POST", &url, "").expect("Prometheus answers");
-        let json = answer.json();
+        // On a busy machine it takes minutes.
+        let text = run("curl", &["-sS", "-m", "1800", "-X", "POST", &url]);
+        let json: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let name = json["data"]["name"].as_str().unwrap_or_else(|| panic!("{json}")).to_owned();
         let snapshots = self.data().join("snapshots").join(name);
         let mut blocks = fs::read_dir(&snapshots).expect("a snapshot");

@@ -97,6 +97,7 @@ impl Report {
         if self.lines.strange > 0 {
             wrong.push(format!("{} lines that nobody printed", self.lines.strange));
         }
+        text.push_str(&over_time(agents, self.took));
         let lost: u64 = self.lines.missing.iter().map(|(_, count, _)| count).sum();
         let _never_fails = write!(
             text,
@@ -166,6 +167,27 @@ impl Report {
             watched.warnings().0,
         );
     }
+}
+
+/// The heap's median in each tenth of the time: what a slope alone does not show.
+fn over_time(agents: &[Watched; 3], took: Duration) -> String {
+    let mut text = "\n| heap in each tenth of the time, KiB | | | | | | | | | | |\n|---|---|---|---|---|---|---|---|---|---|---|\n".to_owned();
+    for watched in agents {
+        let _never_fails = write!(text, "| {} |", watched.name);
+        for tenth in 0..10 {
+            let part = |at: Duration| at >= took * tenth / 10 && at < took * (tenth + 1) / 10;
+            let mut values: Vec<_> = watched
+                .samples
+                .iter()
+                .filter(|sample| part(sample.at))
+                .map(|sample| sample.anonymous)
+                .collect();
+            values.sort_unstable();
+            let _never_fails = write!(text, " {} |", values.get(values.len() / 2).copied().unwrap_or(0));
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// Series that begin with the first event of their kind (a counter by reason, a histogram) and rightly stay.

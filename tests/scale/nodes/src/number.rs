@@ -64,10 +64,10 @@ impl Number {
                 (busy * (start + rate * (moment.running + wobble)), decimals)
             }
             Self::Gauge { low, high, decimals } => {
-                let slow = 0.5 + 0.5 * (TAU * moment.running / (120.0 + 600.0 * two) + TAU * one).sin();
-                let fast =
+                let wave = 0.5 + 0.5 * (TAU * moment.running / (120.0 + 600.0 * two) + TAU * one).sin();
+                let noise =
                     (hash(mixed ^ whole(moment.running / 15.0).unsigned_abs()) >> 40) as f64 / 16_777_216.0;
-                (low + (high - low) * (0.8 * slow + 0.2 * fast), decimals)
+                (low + (high - low) * (0.8 * wave + 0.2 * noise), decimals)
             }
             Self::Clock { offset, decimals } => (moment.clock + offset, decimals),
         }

@@ -92,7 +92,7 @@ impl Template {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(start, end) => {
-                    out.extend_from_slice(self.text.get(*start..*end).unwrap_or_default())
+                    out.extend_from_slice(self.text.get(*start..*end).unwrap_or_default());
                 }
                 Piece::Identity(identity, width) => identity.write(node, *width, &mut out),
                 Piece::Number(number, slot) => {
