@@ -11,7 +11,7 @@ bash tests/prepare.sh
 
 if [ $# -gt 0 ]; then
   step "release binaries"
-  cargo build --release --locked -p node-exporter -p container-exporter -p log-router -p dashboard-viewer
+  cargo build --release --locked -p node-exporter -p container-exporter -p log-router -p demo -p dashboard-viewer
   step "end to end: $*"
   exec cargo test -p e2e --locked "$@" -- --test-threads=1 --nocapture
 fi
@@ -28,7 +28,7 @@ step "unit and golden tests"
 cargo test --workspace --exclude e2e --all-features --locked -q
 
 step "release binaries"
-cargo build --release --locked -p node-exporter -p container-exporter -p log-router -p dashboard-viewer
+cargo build --release --locked -p node-exporter -p container-exporter -p log-router -p demo -p dashboard-viewer
 
 step "end to end"
 # One after the other: each starts an engine of its own, and two cores are few.

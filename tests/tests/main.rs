@@ -20,6 +20,7 @@ mod container_places;
 mod containers;
 mod dashboards_container;
 mod delivery;
+mod demo_alert;
 mod files;
 mod formats;
 mod github;
