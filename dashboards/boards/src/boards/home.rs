@@ -55,10 +55,10 @@ fn alerts() -> Panel {
     let since = since("alertname, severity, node_name, service, instance", "");
     let columns = vec![
         Column::label("severity", "Severity").wide(90),
-        Column::label("alertname", "Alert").wide(270),
-        Column::label("node_name", "Node").drill(Id::Node, "node"),
+        Column::label("alertname", "Alert").wide(220),
+        Column::label("node_name", "Node").drill(Id::Node, "node").wide(120),
         Column::label("service", "Service").drill(Id::Services, "service"),
-        Column::label("instance", "Instance"),
+        Column::label("instance", "Instance").wide(150),
         Column::value('A', "Since", Unit::Age, Limits::None).wide(150),
     ];
     Panel::table("Firing alerts", "What is wrong, where, and since when? The ten newest.", columns)
@@ -66,7 +66,7 @@ fn alerts() -> Panel {
         .empty_means("No alert fires")
         .sorted("Severity", false)
         .link(Id::Agents)
-        .sized(12, 10)
+        .sized(12, 11)
 }
 
 fn errors() -> Panel {
@@ -75,7 +75,7 @@ fn errors() -> Panel {
         .range(leaders(6, &["service"], &text), "{{service}}")
         .empty_means("No service has logged an error")
         .drill(Id::Services, "service", "service")
-        .sized(12, 10)
+        .sized(12, 11)
 }
 
 fn cpu() -> Panel {
@@ -84,7 +84,7 @@ fn cpu() -> Panel {
     Panel::lines("Busiest nodes", "Where are the processors busy?", Unit::Share)
         .range(leaders(6, &["node_name"], &text), "{{node_name}}")
         .drill(Id::Node, "node", "node_name")
-        .sized(8, 10)
+        .sized(8, 9)
 }
 
 fn memory() -> Panel {
@@ -92,7 +92,7 @@ fn memory() -> Panel {
     Panel::lines("Least memory available", "Where does memory run out?", Unit::Share)
         .range(laggards(6, &["node_name"], &text), "{{node_name}}")
         .drill(Id::Node, "node", "node_name")
-        .sized(8, 10)
+        .sized(8, 9)
 }
 
 fn disks() -> Panel {
@@ -104,5 +104,5 @@ fn disks() -> Panel {
         .instant(format!("topk(6, {})", on_all_nodes(&used)), "{{node_name}} {{device}}")
         .limits(FULL)
         .drill(Id::Node, "node", "node_name")
-        .sized(8, 10)
+        .sized(8, 9)
 }

@@ -15,7 +15,14 @@ pub fn board() -> Board {
         question: "Are all nodes and tasks as the managers want them?",
         variables: vec![Variable::known_stack(), Variable::known_service()],
         scope: Scope::Service,
-        panels: vec![now(), nodes(), short(), tasks(), ended(), updates()],
+        panels: vec![
+            now().sized(24, 4),
+            nodes().sized(8, 9),
+            short().sized(8, 9),
+            updates().sized(8, 9),
+            tasks().sized(12, 9),
+            ended().sized(12, 9),
+        ],
         rows: vec![managers(), stacks()],
     }
 }
