@@ -24,6 +24,10 @@ pub use set::CollectorSet;
 /// `&mut self` lets a collector keep its buffers; scrapes run one after the other. Whatever was written before an
 /// error stays in the answer.
 pub trait Collector: Send {
+    /// Sets going what can go on by itself while others collect. Called at the start of each scrape that wants this
+    /// group; must not wait for anything, and what it set going is fresh only for that scrape.
+    fn prepare(&mut self) {}
+
     /// Reads and writes everything of this group.
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError>;
 }

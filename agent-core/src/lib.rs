@@ -11,12 +11,10 @@ pub mod docker;
 pub mod duration;
 pub mod entry;
 pub mod error;
-pub mod exposition;
 mod healthcheck;
 pub mod identity;
 mod limits;
 mod logging;
-pub mod read;
 mod scrape;
 pub mod self_metrics;
 pub mod server;
@@ -25,4 +23,5 @@ pub mod shutdown;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use agent_text::{exposition, read};
 pub use prometheus_client as prometheus;

@@ -93,6 +93,18 @@ pub(super) struct Runner {
 }
 
 impl Runner {
+    /// Lets it set things going; a panic stays here.
+    pub(super) fn prepare(&mut self) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.collector.prepare())) {
+            self.rebuild(panic.as_ref());
+        }
+    }
+
+    fn rebuild(&mut self, panic: &(dyn std::any::Any + Send)) {
+        error!(collector = self.name, panic = panic_text(panic), "the collector panicked and is made anew");
+        self.collector = (self.build)();
+    }
+
     /// Runs it once; errors and panics stay here.
     pub(super) fn run(&mut self, out: &mut Exposition<'_>) -> Run {
         let started = Instant::now();
@@ -120,9 +132,7 @@ impl Runner {
                 Outcome::Failed
             }
             Err(panic) => {
-                let panic = panic_text(panic.as_ref());
-                error!(collector, panic, "the collector panicked and is made anew");
-                self.collector = (self.build)();
+                self.rebuild(panic.as_ref());
                 Outcome::Failed
             }
         };

@@ -12,6 +12,7 @@ struct Once(Mutex<(Box<dyn Collector>, Result<(), CollectError>)>);
 impl Source for Once {
     fn expose(&self, out: &mut Exposition<'_>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0.prepare();
         state.1 = state.0.collect(out);
     }
 }

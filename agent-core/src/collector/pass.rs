@@ -53,7 +53,14 @@ impl Pass {
         self.repeats.clear();
         self.next = 0;
         for entry in &mut self.entries {
-            entry.progress = if filter.wants(entry.name) { Progress::Open } else { Progress::Unwanted };
+            if !filter.wants(entry.name) {
+                entry.progress = Progress::Unwanted;
+                continue;
+            }
+            entry.progress = Progress::Open;
+            if let Some(runner) = &mut entry.runner {
+                runner.prepare();
+            }
         }
         self.reissue()
     }

@@ -104,3 +104,32 @@ fn unknown_and_disabled_names_are_told_apart() {
     assert_eq!(check("collect[]=off"), Err(FilterError::Disabled("off".to_owned())));
     assert_eq!(check("exclude[]=nope"), Err(FilterError::Missing("nope".to_owned())));
 }
+
+struct Prepares {
+    told: Arc<Mutex<Vec<&'static str>>>,
+    panics: bool,
+}
+impl Collector for Prepares {
+    fn prepare(&mut self) {
+        self.told.lock().unwrap().push("prepare");
+        assert!(!self.panics, "on purpose");
+    }
+
+    fn collect(&mut self, _: &mut Exposition<'_>) -> Result<(), CollectError> {
+        self.told.lock().unwrap().push("collect");
+        Ok(())
+    }
+}
+
+#[test]
+fn all_that_are_wanted_prepare_before_one_collects() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let entry = |name, panics| {
+        let told = Arc::clone(&told);
+        Entry::new(name, move || Box::new(Prepares { told: Arc::clone(&told), panics }))
+    };
+    let entries = vec![entry("first", true), entry("second", false), entry("third", false)];
+    let set = Arc::new(CollectorSet::new("node", entries, Vec::new()));
+    scrape(&set, &Filter::parse(Some("exclude[]=third")).unwrap(), Format::Text);
+    assert_eq!(*told.lock().unwrap(), ["prepare", "prepare", "collect", "collect"]);
+}

@@ -38,7 +38,7 @@ pub(super) struct Waiting {
 
 /// What is recorded in a scrape, if anything.
 #[derive(Debug, Default)]
-pub(crate) struct Recorder {
+pub struct Recorder {
     waiting: Vec<Waiting>,
 }
 
@@ -68,7 +68,7 @@ impl Recorder {
     }
 
     /// Takes what another has recorded; families of the same name become one.
-    pub(crate) fn join(&mut self, other: Self) {
+    pub fn join(&mut self, other: Self) {
         for Waiting { repeat, help, samples } in other.waiting {
             match self.waiting.iter_mut().find(|waiting| waiting.repeat.name == repeat.name) {
                 Some(known) => known.samples.extend(samples),
@@ -78,12 +78,12 @@ impl Recorder {
     }
 
     /// Forgets everything that waits.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.waiting.clear();
     }
 
     /// Writes everything that waits.
-    pub(crate) fn write(self, out: &mut Exposition<'_>) {
+    pub fn write(self, out: &mut Exposition<'_>) {
         for Waiting { repeat, help, samples } in self.waiting {
             let mut family = out.family(&repeat.name, &help, repeat.kind);
             for (labels, value) in samples {

@@ -8,6 +8,7 @@ use super::text::{HELP, MARK, TYPE, parse_part};
 
 /// Adds a piece. Every other piece of the encoder's is a single byte, which is pushed for a fraction of what a call to copy
 /// it costs.
+#[inline]
 pub(super) fn push(out: &mut String, piece: &str) {
     match *piece.as_bytes() {
         [byte] => out.push(char::from(byte)),
@@ -42,6 +43,7 @@ impl<'a> OpenMetricsWriter<'a> {
     }
 
     /// A name with a mark, of a descriptor or of a sample.
+    #[cold]
     fn write_marked(&mut self, token: &str) {
         let Some((word, base, suffix, first)) = parse_part(token) else { return self.out.push_str(token) };
         if matches!(self.state, State::Help) {

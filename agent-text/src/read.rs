@@ -4,7 +4,6 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use memchr::memchr;
@@ -127,7 +126,8 @@ struct FromStart<'f> {
 
 impl Read for FromStart<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, self.offset)?;
+        // Not the standard library's way, which is a point where a thread can be cancelled and prepares for that.
+        let count = rustix::io::pread(self.file, buffer, self.offset)?;
         self.offset += count as u64;
         Ok(count)
     }

@@ -2,8 +2,7 @@
 //!
 //! The crate writes OpenMetrics. Scrapers that ask for the Prometheus text format 0.0.4 must get other TYPE
 //! words and full counter names, and names must be node_exporter's and cAdvisor's to the letter. So a
-//! [`Collector`](crate::collector::Collector) never sees the crate: it opens a [`Family`] by its full name and
-//! adds samples; what differs between the two formats is decided here. Nothing is allocated per series.
+//! collector never sees the crate: it opens a [`Family`] by its full name and adds samples; what differs between the two formats is decided here. Nothing is allocated per series.
 
 mod labels;
 mod open_metrics;
@@ -19,10 +18,8 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, GaugeValu
 use prometheus_client::metrics::MetricType;
 
 pub use labels::LabelBlock;
-pub use render::{Source, render};
-pub(crate) use render::{Writer, write_own};
-pub(crate) use repeat::Recorder;
-pub use repeat::{Relabel, Repeat, Repeats};
+pub use render::{Source, Writer, render, write_own};
+pub use repeat::{Recorder, Relabel, Repeat, Repeats};
 
 /// The two exposition formats, chosen per request by the `Accept` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,12 +139,12 @@ impl<'a> Exposition<'a> {
     }
 
     /// From here on, families that `repeats` knows are kept for [`take_repeats`](Self::take_repeats).
-    pub(crate) fn record_repeats(&mut self, repeats: Arc<dyn Repeats>) {
+    pub fn record_repeats(&mut self, repeats: Arc<dyn Repeats>) {
         self.repeats = Some(repeats);
     }
 
     /// Gives what was kept under the other names, and keeps nothing from here on.
-    pub(crate) fn take_repeats(&mut self) -> Recorder {
+    pub fn take_repeats(&mut self) -> Recorder {
         self.repeats = None;
         std::mem::take(&mut self.recorder)
     }
@@ -155,9 +152,14 @@ impl<'a> Exposition<'a> {
     /// Opens a family by its full name (with `_total` where the field writes it) and its HELP sentence.
     /// Nothing is written before the first sample; all samples of a family belong in one go.
     pub fn family<'s>(&'s mut self, name: &'s str, help: &'s str, kind: Kind) -> Family<'s, 'a> {
-        let repeats = self.repeats.as_ref().map(|repeats| repeats.of(name)).unwrap_or_default();
-        let places = self.recorder.open(repeats, help);
-        let recorder = (!places.is_empty()).then_some((&mut self.recorder, places));
+        let repeats = self.repeats.as_ref().map(|repeats| repeats.of(name));
+        let recorder = match repeats.filter(|repeats| !repeats.is_empty()) {
+            None => None,
+            Some(repeats) => {
+                let places = self.recorder.open(repeats, help);
+                Some((&mut self.recorder, places))
+            }
+        };
         Family { state: State::Pending(&mut self.encoder), format: self.format, name, help, kind, recorder }
     }
 

@@ -36,14 +36,14 @@ pub fn render(
 
 /// Writes one source as often as it is asked to.
 #[derive(Debug)]
-pub(crate) struct Writer {
+pub struct Writer {
     registry: Registry,
     format: Format,
 }
 
 impl Writer {
     /// `constant` labels are put on every series.
-    pub(crate) fn new(format: Format, constant: &[(String, String)], source: Arc<dyn Source>) -> Self {
+    pub fn new(format: Format, constant: &[(String, String)], source: Arc<dyn Source>) -> Self {
         let labels = constant.iter().map(|(k, v)| (Cow::Owned(k.clone()), Cow::Owned(v.clone())));
         let mut registry = Registry::with_labels(labels);
         registry.register_collector(Box::new(Adapter { source, format }));
@@ -51,7 +51,7 @@ impl Writer {
     }
 
     /// Adds what the source has now.
-    pub(crate) fn append(&self, buffer: &mut String) {
+    pub fn append(&self, buffer: &mut String) {
         report(match self.format {
             Format::Text => encode_registry(&mut TextWriter::collectors(buffer), &self.registry),
             Format::OpenMetrics => encode_registry(&mut OpenMetricsWriter::new(buffer), &self.registry),
@@ -60,7 +60,7 @@ impl Writer {
 }
 
 /// Adds the agent's own registry and what ends an answer.
-pub(crate) fn write_own(buffer: &mut String, format: Format, own: &Registry) {
+pub fn write_own(buffer: &mut String, format: Format, own: &Registry) {
     report(match format {
         Format::Text => encode_registry(&mut TextWriter::registry(buffer), own),
         Format::OpenMetrics => encode_registry(buffer, own).and_then(|()| encode_eof(buffer)),
