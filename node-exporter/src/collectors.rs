@@ -1,14 +1,8 @@
 //! Everything that can be collected: one row in [`COLLECTORS`] and one file of that name for each.
 
-use std::fmt;
 use std::time::SystemTime;
 
-use agent_core::collector::Collector;
-use agent_core::error::ConfigErrors;
-
 use crate::bus;
-use crate::flags::{Flag, Given};
-use crate::host::Host;
 
 mod arp;
 mod bcache;
@@ -68,6 +62,7 @@ mod slabinfo;
 mod sockstat;
 mod softirqs;
 mod softnet;
+mod spec;
 mod stat;
 mod swap;
 mod sysctl;
@@ -88,53 +83,8 @@ mod xfs;
 mod zfs;
 mod zoneinfo;
 
-/// A collector as users see it.
-#[derive(Debug)]
-pub struct Spec {
-    /// The name in flags, `collect[]` and labels; node_exporter's.
-    pub name: &'static str,
-    /// Whether it runs without being asked for.
-    pub default_on: bool,
-    /// What it is about, as a sentence part.
-    pub about: &'static str,
-    /// The files it reads; `P`, `S`, `R` and `U` stand for the four `--path.*` flags.
-    pub reads: &'static str,
-    /// Its flags.
-    pub flags: &'static [Flag],
-    /// Checks its flags; the result makes the collector.
-    pub build: Check,
-}
-
-impl Spec {
-    /// The flag that switches it on, without dashes.
-    pub fn switch(&self) -> String {
-        format!("collector.{}", self.name)
-    }
-}
-
-type Check = fn(Given<'_>) -> Result<Build, ConfigErrors>;
-
-/// What runs without being asked for: name, what it is about, what it reads, flags, and the check of those.
-const fn on(
-    name: &'static str,
-    about: &'static str,
-    reads: &'static str,
-    flags: &'static [Flag],
-    build: Check,
-) -> Spec {
-    Spec { name, default_on: true, about, reads, flags, build }
-}
-
-/// What runs only where it is asked for.
-const fn off(
-    name: &'static str,
-    about: &'static str,
-    reads: &'static str,
-    flags: &'static [Flag],
-    build: Check,
-) -> Spec {
-    Spec { default_on: false, ..on(name, about, reads, flags, build) }
-}
+pub use spec::{Build, Spec};
+use spec::{off, on};
 
 /// All collectors, in the order in which they run and write.
 pub const COLLECTORS: &[Spec] = &[
@@ -500,27 +450,4 @@ pub fn read_message(bytes: &[u8]) {
     network_route::messages::read_message(bytes);
     qdisc::read_message(bytes);
     wifi::nl80211::read_message(bytes);
-}
-
-/// Makes a collector once the host is known, and again after a panic.
-pub struct Build(Box<Make>);
-
-type Make = dyn Fn(&Host) -> Box<dyn Collector> + Send;
-
-impl Build {
-    /// From a constructor that has its settings.
-    pub fn new<C: Collector + 'static>(make: impl Fn(&Host) -> C + Send + 'static) -> Self {
-        Self(Box::new(move |host| Box::new(make(host))))
-    }
-
-    /// The collector.
-    pub fn make(&self, host: &Host) -> Box<dyn Collector> {
-        (self.0)(host)
-    }
-}
-
-impl fmt::Debug for Build {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Build")
-    }
 }

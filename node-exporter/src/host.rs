@@ -8,6 +8,8 @@ use agent_core::collector::CollectError;
 use agent_core::identity::SharedIdentity;
 use agent_core::read::{KeptFile, Scratch, parse_u64};
 
+use crate::network::ClassNet;
+
 /// Roots of the host's virtual file systems, as flags give them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roots {
@@ -49,6 +51,8 @@ pub struct Host {
     pub network: Network,
     /// Whether that namespace is another one than ours.
     pub foreign_network: bool,
+    /// Its network devices as sysfs has them.
+    pub devices: ClassNet,
     /// The node's name and ID.
     pub identity: SharedIdentity,
 }
@@ -62,7 +66,8 @@ impl Host {
         let inode =
             |process: &str| fs::metadata(roots.procfs.join(process).join("net/dev")).ok().map(|m| m.ino());
         let equal = inode("1").is_some_and(|first| Some(first) == inode("self"));
-        Self { foreign_network: visible && !equal, roots, network, identity }
+        let devices = ClassNet::new(roots.sysfs.join("class/net"));
+        Self { foreign_network: visible && !equal, roots, network, devices, identity }
     }
 
     /// A file below `/proc`.

@@ -40,10 +40,20 @@ impl Names {
 
     /// The family of a word of the kernel's; `None` where it is not wanted or no text.
     pub fn get(&mut self, word: &[u8]) -> Option<&Named> {
-        let is_word = |(known, _): &(Box<[u8]>, _)| **known == *word;
-        if !self.known.get(self.next).is_some_and(is_word) {
-            self.next = self.known.iter().position(is_word).unwrap_or_else(|| {
-                self.known.push((word.into(), self.make(word)));
+        self.get_as(word, Some)
+    }
+
+    /// The same where the word is made of what the kernel writes.
+    pub fn get_as<'w, W: AsRef<[u8]>>(
+        &mut self,
+        written: &'w [u8],
+        word: impl FnOnce(&'w [u8]) -> Option<W>,
+    ) -> Option<&Named> {
+        let is_known = |(known, _): &(Box<[u8]>, _)| **known == *written;
+        if !self.known.get(self.next).is_some_and(is_known) {
+            self.next = self.known.iter().position(is_known).unwrap_or_else(|| {
+                let named = word(written).and_then(|word| self.make(word.as_ref()));
+                self.known.push((written.into(), named));
                 self.known.len() - 1
             });
         }
@@ -52,7 +62,8 @@ impl Names {
         named.as_ref()
     }
 
-    fn make(&self, word: &[u8]) -> Option<Named> {
+    /// The family of a word, for those who keep it themselves.
+    pub fn make(&self, word: &[u8]) -> Option<Named> {
         let word = std::str::from_utf8(word).ok()?;
         if self.wanted.as_ref().is_some_and(|wanted| !wanted.is_match(word)) {
             return None;

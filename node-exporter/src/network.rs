@@ -2,6 +2,9 @@
 //! their own ones.
 
 use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use agent_core::error::ConfigErrors;
 use rustix::fs::FileType;
@@ -57,8 +60,48 @@ pub struct Listed {
     pub inode: u64,
 }
 
-/// The devices in `/sys/class/net`, in the order of their names.
-pub fn list_devices(folder: &mut Folder) -> io::Result<Vec<Listed>> {
+/// The devices in `/sys/class/net`, listed once in each scrape for all collectors of devices.
+#[derive(Debug, Clone)]
+pub struct ClassNet(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// Whether the devices are those of this scrape. Apart from the lock, which a collector that hangs may hold.
+    fresh: AtomicBool,
+    listing: Mutex<Listing>,
+}
+
+#[derive(Debug)]
+struct Listing {
+    folder: Folder,
+    devices: Arc<[Listed]>,
+}
+
+impl ClassNet {
+    /// Nothing is read before the first list.
+    pub fn new(folder: PathBuf) -> Self {
+        let listing = Listing { folder: Folder::new(folder), devices: Arc::from([]) };
+        Self(Arc::new(Shared { fresh: AtomicBool::new(false), listing: Mutex::new(listing) }))
+    }
+
+    /// Has them listed anew when they are wanted next: collectors that want them call this as each scrape begins.
+    pub fn expire(&self) {
+        self.0.fresh.store(false, Ordering::Release);
+    }
+
+    /// The devices in the order of their names.
+    pub fn list(&self) -> io::Result<Arc<[Listed]>> {
+        let Shared { fresh, listing } = &*self.0;
+        let mut listing = listing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !fresh.swap(true, Ordering::AcqRel) {
+            let listed = list_devices(&mut listing.folder).inspect_err(|_| self.expire())?;
+            listing.devices = listed.into();
+        }
+        Ok(Arc::clone(&listing.devices))
+    }
+}
+
+fn list_devices(folder: &mut Folder) -> io::Result<Vec<Listed>> {
     let mut devices = Vec::new();
     folder.visit(|name, entry| {
         // Beside the devices there may be a file, `bonding_masters`.
@@ -84,6 +127,19 @@ mod tests {
         let filter = |exclude| Filter { exclude: Regex::new(exclude).ok(), include: None };
         let devices = Devices { own: filter("^lo$"), shared: filter("^veth") };
         assert!(devices.wants("eth0") && !devices.wants("lo") && !devices.wants("veth1"));
+    }
+
+    #[test]
+    fn devices_are_listed_once_in_a_scrape() {
+        let root = FakeRoot::new();
+        let class = ClassNet::new(root.path().join("net"));
+        assert!(class.list().is_err());
+        root.file("net/eth0/mtu", "");
+        assert_eq!(class.list().unwrap().len(), 1);
+        root.file("net/eth1/mtu", "");
+        assert_eq!(class.list().unwrap().len(), 1);
+        class.clone().expire();
+        assert_eq!(class.list().unwrap().len(), 2);
     }
 
     #[test]

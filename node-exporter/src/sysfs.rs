@@ -5,17 +5,16 @@
 //! folders of a class, which stay as long as their driver.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use agent_core::collector::CollectError;
 use agent_core::exposition::{Exposition, Kind, LabelBlock, Value};
 use agent_core::read::{parse_u64, text};
 use rustix::fs::{Mode, OFlags, RawDir, RawDirEntry, SeekFrom, open, seek};
+use rustix::io::{Errno, pread};
 
 /// No attribute is longer than a page.
 const PAGE: usize = 4096;
@@ -33,7 +32,7 @@ pub struct Sysfs {
 
 #[derive(Debug)]
 struct Kept {
-    file: File,
+    file: OwnedFd,
     used: bool,
 }
 
@@ -60,25 +59,25 @@ impl Sysfs {
 
     fn fill(&mut self) -> io::Result<usize> {
         if let Some(kept) = self.kept.get_mut(&self.path) {
-            match kept.file.read_at(&mut self.buffer, 0) {
+            match pread(&kept.file, &mut self.buffer, 0) {
                 Ok(count) => {
                     kept.used = true;
                     return Ok(count);
                 }
                 // The device went away; another one may stand in its place.
-                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error()) => {
+                Err(Errno::NODEV) => {
                     self.kept.remove(&self.path);
                 }
                 Err(error) => {
                     kept.used = true;
-                    return Err(error);
+                    return Err(error.into());
                 }
             }
         }
-        let file = File::open(&self.path)?;
+        let file = open(&self.path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         // Only now, because few machines have all devices.
         self.buffer.resize(PAGE, 0);
-        let count = file.read_at(&mut self.buffer, 0)?;
+        let count = pread(&file, &mut self.buffer, 0)?;
         if self.kept.len() < self.limit {
             self.kept.insert(self.path.clone(), Kept { file, used: true });
         }
@@ -124,7 +123,8 @@ impl Folder {
         &self.path
     }
 
-    /// What [`visit`] gives, as it is now.
+    /// Calls `entry` with name and entry of all that is in it now, in no order; names that are no text are left out. The
+    /// standard library's way would ask for more and take memory each time.
     pub fn visit(&mut self, mut entry: impl FnMut(&str, &RawDirEntry<'_>)) -> io::Result<()> {
         let mut visit = |folder: OwnedFd| {
             let mut seen = false;
@@ -145,28 +145,28 @@ impl Folder {
         result
     }
 
-    /// What [`list`] gives, as it is now.
+    /// The names in it, sorted.
     pub fn list(&mut self) -> Result<Vec<String>, CollectError> {
+        self.list_where(|_| true)
+    }
+
+    /// Those of these names that are wanted.
+    pub fn list_where(&mut self, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, CollectError> {
         let mut names = Vec::new();
-        let result = self.visit(|name, _| names.push(name.to_owned()));
+        let result = self.visit(|name, _| {
+            if wanted(name) {
+                names.push(name.to_owned());
+            }
+        });
         result.map_err(|error| CollectError::io(&self.path, error))?;
         names.sort_unstable();
         Ok(names)
     }
 }
 
-/// The names in a folder, sorted; names that are no text are left out.
+/// The names in a folder of which no descriptor is kept, sorted; names that are no text are left out.
 pub fn list(folder: &Path) -> Result<Vec<String>, CollectError> {
-    let mut names = Vec::new();
-    visit(folder, |name, _| names.push(name.to_owned())).map_err(|error| CollectError::io(folder, error))?;
-    names.sort_unstable();
-    Ok(names)
-}
-
-/// Calls `entry` with name and entry of all that is in a folder, in no order; names that are no text are left out. The
-/// standard library's way would ask for more and take memory each time.
-pub fn visit(folder: &Path, entry: impl FnMut(&str, &RawDirEntry<'_>)) -> io::Result<()> {
-    visit_open(&open_folder(folder)?, entry)
+    Folder::new(folder.to_owned()).list()
 }
 
 fn open_folder(folder: &Path) -> io::Result<OwnedFd> {

@@ -77,20 +77,41 @@ struct Statistics {
 fn parse(text: &[u8]) -> Statistics {
     let mut statistics = Statistics::default();
     let mut lines = lines(text);
-    let header = lines.next().unwrap_or_default();
+    let columns: Vec<_> = fields(lines.next().unwrap_or_default()).map(Column::named).collect();
     for line in lines {
-        for (name, value) in fields(header).zip(fields(line).map(parse_hex)) {
-            let Some(value) = value else { continue };
-            if name == b"entries" {
-                statistics.entries = Some(value);
-            }
-            let index = STATISTICS.iter().position(|(column, ..)| column.as_bytes() == name);
-            if let Some(sum) = index.and_then(|index| statistics.sums.get_mut(index)) {
-                *sum = Some(sum.unwrap_or(0).wrapping_add(value));
+        for (column, field) in columns.iter().zip(fields(line)) {
+            match *column {
+                Column::Other => {}
+                Column::Entries => statistics.entries = parse_hex(field).or(statistics.entries),
+                Column::Statistic(index) => {
+                    if let Some((sum, value)) = statistics.sums.get_mut(index).zip(parse_hex(field)) {
+                        *sum = Some(sum.unwrap_or(0).wrapping_add(value));
+                    }
+                }
             }
         }
     }
     statistics
+}
+
+/// What a column is.
+enum Column {
+    Entries,
+    /// By its place in [`STATISTICS`].
+    Statistic(usize),
+    Other,
+}
+
+impl Column {
+    fn named(name: &[u8]) -> Self {
+        if name == b"entries" {
+            return Self::Entries;
+        }
+        STATISTICS
+            .iter()
+            .position(|(column, ..)| column.as_bytes() == name)
+            .map_or(Self::Other, Self::Statistic)
+    }
 }
 
 fn parse_hex(field: &[u8]) -> Option<u64> {

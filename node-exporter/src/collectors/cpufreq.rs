@@ -65,7 +65,7 @@ impl Collector for Cpufreq {
         let mut current = Vec::new();
         let mut devices = Vec::new();
         let mut governors = Vec::new();
-        for (name, cpu) in numbered(&self.folder.list()?, "cpu") {
+        for (name, cpu) in numbered(&self.folder.list_where(|name| name.starts_with("cpu"))?, "cpu") {
             let folder = self.folder.path().join(name).join("cpufreq");
             if !folder.exists() {
                 continue;

@@ -82,7 +82,7 @@ impl Dmmultipath {
 
 impl Collector for Dmmultipath {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
-        let names = self.folder.list()?;
+        let names = self.folder.list_where(|name| name.starts_with("dm-"))?;
         let disks = numbered(&names, "dm-").filter_map(|(name, _)| self.read_disk(name.to_owned()));
         let disks: Vec<_> = disks.collect();
         let help = "What a disk with several paths is.";

@@ -101,6 +101,8 @@ struct Filesystem {
     workers: Workers,
     /// What the table says, made anew when it changes.
     wanted: Vec<Wanted>,
+    /// Whether these are being asked.
+    asked: bool,
 }
 
 /// A mount that passes the filters.
@@ -128,12 +130,19 @@ impl Filesystem {
             workers: Workers::new(settings.timeout),
             settings,
             wanted: Vec::new(),
+            asked: false,
         }
+    }
+
+    fn ask(&mut self) {
+        self.workers.begin(self.wanted.iter().map(|mount| Query::new(&mount.path)).collect());
+        self.asked = true;
     }
 
     fn read_mounts(&mut self) -> Result<(), CollectError> {
         if let Some(text) = self.table.read_changed()? {
             self.wanted = select(text, &self.rootfs, &self.settings);
+            self.asked = false;
             let ext4 = self.wanted.iter().filter(|mount| mount.fs_type == "ext4");
             let devices = ext4.map(|mount| mount.number.as_str()).collect();
             self.table.watch_errors(&devices);
@@ -143,10 +152,18 @@ impl Filesystem {
 }
 
 impl Collector for Filesystem {
+    /// Whether the table has changed is looked at later: mostly it has not.
+    fn prepare(&mut self) {
+        self.ask();
+    }
+
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
         self.read_mounts()?;
-        let queries = self.wanted.iter().map(|mount| Query::new(&mount.path)).collect();
-        let answers = self.workers.ask(queries);
+        if !self.asked {
+            self.ask();
+        }
+        self.asked = false;
+        let answers = self.workers.finish();
         write(out, &self.wanted, &answers);
         Ok(())
     }

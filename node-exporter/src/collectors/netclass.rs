@@ -5,6 +5,8 @@
 mod attributes;
 mod device;
 
+use std::path::PathBuf;
+
 use agent_core::collector::{CollectError, Collector};
 use agent_core::error::ConfigErrors;
 use agent_core::exposition::{Exposition, Kind, Value};
@@ -16,8 +18,7 @@ use super::Build;
 use crate::filter::Filter;
 use crate::flags::{Flag, Given};
 use crate::host::Host;
-use crate::network::{Devices, list_devices};
-use crate::sysfs::Folder;
+use crate::network::{ClassNet, Devices};
 use crate::table::{Column, write_devices};
 
 const IGNORED: Flag = Flag::regex("collector.netclass.ignored-devices", "^$", "Devices to leave out");
@@ -72,7 +73,8 @@ pub(super) fn build(given: Given<'_>) -> Result<Build, ConfigErrors> {
 
 #[derive(Debug)]
 struct Netclass {
-    folder: Folder,
+    folder: PathBuf,
+    class: ClassNet,
     wanted: Devices,
     valid_speed_only: bool,
     devices: Vec<Device>,
@@ -84,7 +86,8 @@ impl Netclass {
     fn new(host: &Host, wanted: Devices, valid_speed_only: bool) -> Self {
         let allowed = getrlimit(Resource::Nofile).current.map_or(u64::MAX, |limit| limit / 2);
         Self {
-            folder: Folder::new(host.roots.sysfs.join("class/net")),
+            folder: host.roots.sysfs.join("class/net"),
+            class: host.devices.clone(),
             wanted,
             valid_speed_only,
             devices: Vec::new(),
@@ -94,14 +97,13 @@ impl Netclass {
 
     /// Forgets devices that are gone and takes in new ones, in the order of their names.
     fn list(&mut self) -> Result<(), CollectError> {
-        let listed = list_devices(&mut self.folder);
-        let listed = listed.map_err(|error| CollectError::io(self.folder.path(), error))?;
+        let listed = self.class.list().map_err(|error| CollectError::io(&self.folder, error))?;
         self.devices.retain(|device| listed.binary_search(device.listed()).is_ok());
-        for new in listed {
-            if let Err(place) = self.devices.binary_search_by(|device| device.listed().cmp(&new))
+        for new in listed.iter() {
+            if let Err(place) = self.devices.binary_search_by(|device| device.listed().cmp(new))
                 && self.wanted.wants(&new.name)
             {
-                self.devices.insert(place, Device::new(new));
+                self.devices.insert(place, Device::new(new.clone()));
             }
         }
         Ok(())
@@ -109,12 +111,16 @@ impl Netclass {
 }
 
 impl Collector for Netclass {
+    fn prepare(&mut self) {
+        self.class.expire();
+    }
+
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
         self.list()?;
         let Self { folder, devices, most, valid_speed_only, .. } = self;
         let mut free = *most;
         // A device that went since the listing costs only its own series.
-        devices.retain_mut(|device| device.read(folder.path(), &mut free));
+        devices.retain_mut(|device| device.read(folder, &mut free));
         let rows = || devices.iter().map(|device| (device.name(), device));
         write_devices(out, COLUMNS, rows);
         let help = "Bytes that a link can carry in a second.";
@@ -171,6 +177,10 @@ mod tests {
     struct Shared(Arc<Mutex<Netclass>>);
 
     impl Collector for Shared {
+        fn prepare(&mut self) {
+            self.0.lock().unwrap().prepare();
+        }
+
         fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
             self.0.lock().unwrap().collect(out)
         }

@@ -115,7 +115,7 @@ impl Netdev {
     fn new(host: &Host, settings: Settings) -> Self {
         Self {
             dev: host.net("dev"),
-            attributes: Attributes::new(host.roots.sysfs.join("class/net")),
+            attributes: Attributes::new(host.devices.clone(), host.roots.sysfs.join("class/net")),
             same_devices: host.network == Network::Host,
             own_network: host.network == Network::Own,
             foreign_network: host.foreign_network,
@@ -158,6 +158,10 @@ impl Netdev {
 }
 
 impl Collector for Netdev {
+    fn prepare(&mut self) {
+        self.attributes.expire();
+    }
+
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
         let links = (self.own_network && self.settings.netlink).then(netlink::read_links);
         if let Some(Ok(links)) = links {

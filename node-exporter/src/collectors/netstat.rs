@@ -9,7 +9,7 @@ use regex_lite::Regex;
 use super::Build;
 use crate::flags::{Flag, Given};
 use crate::host::{Host, optional, read};
-use crate::named::Names;
+use crate::named::{Named, Names};
 
 const FIELDS: Flag = Flag::regex(
     "collector.netstat.fields",
@@ -29,22 +29,19 @@ pub(super) fn build(given: Given<'_>) -> Result<Build, ConfigErrors> {
 
 #[derive(Debug)]
 struct Netstat {
-    tcp_ext: KeptFile,
-    snmp: KeptFile,
+    /// `net/netstat` and `net/snmp`.
+    tables: [Table; 2],
     snmp6: KeptFile,
     names: Names,
-    word: Vec<u8>,
     scratch: Scratch,
 }
 
 impl Netstat {
     fn new(host: &Host, wanted: Option<Regex>) -> Self {
         Self {
-            tcp_ext: host.net("netstat"),
-            snmp: host.net("snmp"),
+            tables: ["netstat", "snmp"].map(|file| Table { file: host.net(file), headings: Vec::new() }),
             snmp6: host.net("snmp6"),
             names: Names::new("node_netstat_", "", "Protocol counter", wanted),
-            word: Vec::new(),
             scratch: Scratch::default(),
         }
     }
@@ -52,56 +49,101 @@ impl Netstat {
 
 impl Collector for Netstat {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
-        let Self { tcp_ext, snmp, snmp6, names, word, scratch } = self;
-        let mut write = |counter: Counter<'_>| {
-            word.clear();
-            word.extend_from_slice(counter.protocol);
-            word.push(b'_');
-            word.extend_from_slice(counter.field);
-            if let Some(named) = names.get(word) {
-                out.family(&named.name, &named.help, Kind::Untyped).sample(&[], counter.value);
+        let Self { tables, snmp6, names, scratch } = self;
+        let mut write = |named: &Named, value: &[u8]| {
+            if let Some(value) = parse_value(value) {
+                out.family(&named.name, &named.help, Kind::Untyped).sample(&[], value);
             }
         };
-        parse_pairs(read(tcp_ext, scratch)?).for_each(&mut write);
-        parse_pairs(read(snmp, scratch)?).for_each(&mut write);
+        for Table { file, headings } in tables {
+            for (place, (heading, values)) in pairs(read(file, scratch)?).enumerate() {
+                if let Some(heading) = know(headings, place, heading, names) {
+                    heading.values(values).for_each(|(named, value)| write(named, value));
+                }
+            }
+        }
         // Absent where IPv6 is switched off.
-        optional(read(snmp6, scratch))?.into_iter().flat_map(parse_lines).for_each(write);
+        for (name, value) in optional(read(snmp6, scratch))?.into_iter().flat_map(parse_lines) {
+            if let Some(named) = names.get_as(name, word_of_six) {
+                write(named, value);
+            }
+        }
         Ok(())
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
-struct Counter<'a> {
-    protocol: &'a [u8],
-    field: &'a [u8],
-    value: Value,
+/// A file of pairs of lines: `Protocol: names` and below it `Protocol: values`.
+#[derive(Debug)]
+struct Table {
+    file: KeptFile,
+    /// The lines of names as they were last. The kernel's names are many, few are wanted, and they stay the same.
+    headings: Vec<Heading>,
 }
 
-/// `net/netstat` and `net/snmp`: a line `Protocol: names` and below it a line `Protocol: values`.
-fn parse_pairs(content: &[u8]) -> impl Iterator<Item = Counter<'_>> {
-    let mut lines = lines(content);
-    std::iter::from_fn(move || Some((lines.next()?, lines.next()?))).flat_map(|(names, values)| {
-        let mut names = fields(names);
-        let mut values = fields(values);
-        let protocol = names.next().unwrap_or_default();
-        let same = values.next() == Some(protocol);
+/// A line of names.
+#[derive(Debug)]
+struct Heading {
+    line: Vec<u8>,
+    /// The wanted names, each with how many values to pass by before its own.
+    wanted: Vec<(usize, Named)>,
+}
+
+impl Heading {
+    fn parse(line: &[u8], names: &Names) -> Self {
+        let mut fields = fields(line);
+        let protocol = fields.next().unwrap_or_default();
         let protocol = protocol.strip_suffix(b":").unwrap_or(protocol);
-        names
-            .zip(values)
-            .take_while(move |_| same)
-            .filter_map(move |(field, value)| Some(Counter { protocol, field, value: parse_value(value)? }))
-    })
+        let mut wanted = Vec::new();
+        let mut passed = 0;
+        for field in fields {
+            match names.make(&[protocol, field].join(&b'_')) {
+                Some(family) => {
+                    wanted.push((passed, family));
+                    passed = 0;
+                }
+                None => passed += 1,
+            }
+        }
+        Self { line: line.to_owned(), wanted }
+    }
+
+    /// The wanted names with their values, if the line below is of the same protocol.
+    fn values<'v>(&'v self, line: &'v [u8]) -> impl Iterator<Item = (&'v Named, &'v [u8])> {
+        let mut values = fields(line);
+        let same = values.next() == fields(&self.line).next();
+        let wanted = self.wanted.iter().take_while(move |_| same);
+        wanted.map_while(move |(passed, named)| Some((named, values.nth(*passed)?)))
+    }
 }
 
-/// `net/snmp6`: lines `Ip6InReceives 11`; the protocol ends with its 6.
-fn parse_lines(content: &[u8]) -> impl Iterator<Item = Counter<'_>> {
+/// The heading at a place, read anew where it is another than last time.
+fn know<'h>(headings: &'h mut Vec<Heading>, place: usize, line: &[u8], names: &Names) -> Option<&'h Heading> {
+    match headings.get_mut(place) {
+        Some(known) if known.line == line => {}
+        Some(known) => *known = Heading::parse(line, names),
+        None => headings.push(Heading::parse(line, names)),
+    }
+    headings.get(place)
+}
+
+/// The lines of a file two by two; a last one without another is left out.
+fn pairs(content: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut lines = lines(content);
+    std::iter::from_fn(move || Some((lines.next()?, lines.next()?)))
+}
+
+/// `net/snmp6`: lines `Ip6InReceives 11`.
+fn parse_lines(content: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     lines(content).filter_map(|line| {
         let mut fields = fields(line);
-        let name = fields.next()?;
-        let end = name.iter().position(|byte| *byte == b'6')? + 1;
-        let (protocol, field) = name.split_at_checked(end)?;
-        Some(Counter { protocol, field, value: parse_value(fields.next()?)? })
+        Some((fields.next()?, fields.next()?))
     })
+}
+
+/// `Ip6_InReceives` for `Ip6InReceives`: the protocol ends with its 6.
+fn word_of_six(name: &[u8]) -> Option<Vec<u8>> {
+    let (protocol, field) = name.split_at_checked(name.iter().position(|byte| *byte == b'6')? + 1)?;
+    Some([protocol, field].join(&b'_'))
 }
 
 /// Most are counters; a few may be negative (`Tcp MaxConn -1`).
@@ -146,17 +188,37 @@ Udp: 7 8 9
 
     #[test]
     fn lines_that_do_not_belong_together_give_nothing() {
-        assert_eq!(parse_pairs(b"Tcp: A\nUdp: 1\n").count(), 0);
-        assert_eq!(parse_pairs(b"Tcp: A\n").count(), 0);
+        let names = Names::new("", "", "", None);
+        let heading = Heading::parse(b"Tcp: A B", &names);
+        assert_eq!(heading.values(b"Udp: 1 2").count(), 0);
+        let values: Vec<_> = heading.values(b"Tcp: 1").map(|(named, value)| (&*named.name, value)).collect();
+        assert_eq!(values, [("Tcp_A", &b"1"[..])]);
+        assert_eq!(pairs(b"Tcp: A\n").count(), 0);
+    }
+
+    #[test]
+    fn other_names_than_last_time_are_noticed() {
+        let names = Names::new("", "", "", Regex::new("_(B|C)$").ok());
+        let mut headings = Vec::new();
+        for (line, expected) in [("Tcp: A B C", "23"), ("Tcp: A B C", "23"), ("Tcp: B A A C", "14")] {
+            let heading = know(&mut headings, 0, line.as_bytes(), &names).unwrap();
+            let values: Vec<_> = heading.values(b"Tcp: 1 2 3 4").flat_map(|(_, value)| value).collect();
+            assert_eq!(values, expected.as_bytes().iter().collect::<Vec<_>>());
+        }
     }
 
     proptest! {
         #[test]
         fn nothing_panics(content: Vec<u8>, odd in "[A-Za-z6: 0-9\n-]{0,200}") {
-            parse_pairs(&content).count();
-            parse_lines(&content).count();
-            parse_pairs(odd.as_bytes()).count();
-            parse_lines(odd.as_bytes()).count();
+            let names = Names::new("", "", "", None);
+            for content in [content.as_slice(), odd.as_bytes()] {
+                parse_lines(content).for_each(|(name, _)| drop(word_of_six(name)));
+                for (heading, values) in pairs(content) {
+                    for (_, value) in Heading::parse(heading, &names).values(values) {
+                        parse_value(value);
+                    }
+                }
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use agent_core::collector::{CollectError, Collector};
 use agent_core::error::ConfigErrors;
 use agent_core::exposition::{Exposition, Kind};
-use agent_core::read::{KeptFile, Scratch, fields, lines, parse_u64};
+use agent_core::read::{KeptFile, Scratch, lines, parse_u64};
 use regex_lite::Regex;
 
 use super::Build;
@@ -44,7 +44,9 @@ impl Vmstat {
 impl Collector for Vmstat {
     fn collect(&mut self, out: &mut Exposition<'_>) -> Result<(), CollectError> {
         for (field, value) in parse(read(&mut self.file, &mut self.scratch)?) {
-            if let Some(named) = self.names.get(field) {
+            if let Some(named) = self.names.get(field)
+                && let Some(value) = parse_u64(value)
+            {
                 out.family(&named.name, &named.help, Kind::Untyped).sample(&[], value);
             }
         }
@@ -53,11 +55,10 @@ impl Collector for Vmstat {
 }
 
 /// The lines of `/proc/vmstat`: `name number`.
-fn parse(content: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
-    lines(content).filter_map(|line| {
-        let mut fields = fields(line);
-        Some((fields.next()?, parse_u64(fields.next()?)?))
-    })
+fn parse(content: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    lines(content)
+        .filter_map(|line| line.split_at_checked(line.iter().position(|byte| *byte == b' ')?))
+        .map(|(name, value)| (name, value.trim_ascii()))
 }
 
 #[cfg(test)]

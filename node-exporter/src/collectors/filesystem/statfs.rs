@@ -96,6 +96,8 @@ fn ask(path: &Path) -> Answer {
 #[derive(Debug)]
 pub(super) struct Workers {
     timeout: Duration,
+    /// Until when the answers to what was asked last are waited for.
+    deadline: Instant,
     shared: Arc<Shared>,
 }
 
@@ -110,7 +112,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Counts the calls of [`Workers::ask`]; answers to an older one are not waited for any more.
+    /// Counts the calls of [`Workers::begin`]; answers to an older one are not waited for any more.
     round: u64,
     waiting: VecDeque<(usize, Query)>,
     answers: Vec<Option<Answer>>,
@@ -128,28 +130,25 @@ impl Shared {
 
 impl Workers {
     pub(super) fn new(timeout: Duration) -> Self {
-        Self { timeout, shared: Arc::default() }
+        Self { timeout, deadline: Instant::now(), shared: Arc::default() }
+    }
+
+    /// Has these asked, and waits for nothing.
+    pub(super) fn begin(&mut self, queries: Vec<Query>) {
+        self.deadline = Instant::now() + self.timeout;
+        let mut state = self.shared.lock();
+        state.begin(queries);
+        if !state.waiting.is_empty() {
+            self.shared.put_to_work(state);
+        }
     }
 
     /// One answer for each query, in their order, within the time limit.
-    pub(super) fn ask(&mut self, queries: Vec<Query>) -> Vec<Answer> {
-        let deadline = Instant::now() + self.timeout;
+    pub(super) fn finish(&mut self) -> Vec<Answer> {
         let mut state = self.shared.lock();
-        state.begin(queries);
-        while state.unanswered > 0 && Instant::now() < deadline {
-            if !state.waiting.is_empty() {
-                if state.idle > 0 {
-                    // Whoever is woken while the lock is held has to wait for it at once.
-                    drop(state);
-                    self.shared.work.notify_one();
-                    state = self.shared.lock();
-                } else if let Err(error) = start(&self.shared) {
-                    warn!(%error, "no thread could be started to ask file systems");
-                    break;
-                }
-            }
+        while state.unanswered > 0 && Instant::now() < self.deadline {
             let before = state.unanswered;
-            let limit = deadline.saturating_duration_since(Instant::now());
+            let limit = self.deadline.saturating_duration_since(Instant::now());
             let pause = if state.waiting.is_empty() { limit } else { limit.min(PATIENCE) };
             let waited = self.shared.done.wait_timeout_while(state, pause, |state| state.unanswered > 0);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -158,9 +157,29 @@ impl Workers {
                     waiting = state.waiting.len(),
                     "a file system does not answer, going on with the others"
                 );
+                if !self.shared.put_to_work(state) {
+                    return self.shared.lock().end();
+                }
+                state = self.shared.lock();
             }
         }
         state.end()
+    }
+}
+
+impl Shared {
+    /// Wakes a thread, or starts one; false where there is none to be had.
+    fn put_to_work(self: &Arc<Self>, state: MutexGuard<'_, State>) -> bool {
+        let idle = state.idle > 0;
+        // Whoever is woken while the lock is held has to wait for it at once.
+        drop(state);
+        if idle {
+            self.work.notify_one();
+            return true;
+        }
+        start(self)
+            .inspect_err(|error| warn!(%error, "no thread could be started to ask file systems"))
+            .is_ok()
     }
 }
 
@@ -231,6 +250,13 @@ mod tests {
     use super::*;
 
     const SPACE: Space = Space { size: 1, free: 1, available: 1, files: 1, files_free: 1, read_only: false };
+
+    impl Workers {
+        fn ask(&mut self, queries: Vec<Query>) -> Vec<Answer> {
+            self.begin(queries);
+            self.finish()
+        }
+    }
 
     fn query(path: &str, ask: fn(&Path) -> Answer) -> Query {
         Query { path: Path::new(path).into(), ask }

@@ -1,13 +1,11 @@
 //! A network device with the descriptors of its attributes.
 
-use std::fs::File;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use agent_core::exposition::LabelBlock;
 use rustix::fs::{Mode, OFlags, open, openat};
-use rustix::io::Errno;
+use rustix::io::{Errno, pread};
 
 use super::attributes::{Changes, NUMBERS, Number, WORDS, Word, parse_number};
 use crate::network::Listed;
@@ -41,7 +39,7 @@ struct Opened {
 #[derive(Debug)]
 enum Attribute {
     Unopened,
-    Kept(File),
+    Kept(OwnedFd),
     /// This kernel does not have it.
     Absent,
 }
@@ -184,7 +182,7 @@ impl Opened {
             file
         } else {
             match openat(&self.folder, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
-                Ok(descriptor) => File::from(descriptor),
+                Ok(file) => file,
                 Err(Errno::NOENT) if self.first => {
                     *attribute = Attribute::Absent;
                     return Ok(None);
@@ -194,10 +192,10 @@ impl Opened {
                 Err(_) => return Ok(None),
             }
         };
-        let mut buffer = [0; LONGEST];
-        let result = match file.read_at(&mut buffer, 0) {
+        let mut buffer = [0_u8; LONGEST];
+        let result = match pread(&file, &mut buffer, 0) {
             Ok(count) => Ok(buffer.get(..count).map(parse)),
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::NODEV) => return Err(Gone),
+            Err(Errno::NODEV) => return Err(Gone),
             Err(_) => Ok(None),
         };
         if let Some(free) = keep {
