@@ -115,6 +115,8 @@ fn the_stack_does_what_the_readme_says() {
     a_services_cpu_and_lines_are_found(&stack);
     delay::a_printed_line_is_found(&stack);
     a_killed_router_loses_nothing(&stack);
+    lines_have_templates_and_an_end(&stack);
+    limits_are_twice_what_was_needed(&stack);
     agents_end_at_once_as_pid_1(&stack);
     a_second_up_changes_nothing(&stack);
     least_rights_are_enough(&stack);
@@ -327,6 +329,43 @@ fn a_killed_router_loses_nothing(stack: &Stack) {
     println!(
         "{LINES} numbered lines in the search engine after kill -9 of the router: all there, none twice"
     );
+}
+
+/// Read back from the search engine; that it deletes at that age would take as long to see.
+fn lines_have_templates_and_an_end(stack: &Stack) {
+    let read = |path: &str| stack.search(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let template = read("_index_template/swarmscope-logstash");
+    let template = &template["index_templates"][0]["index_template"];
+    assert_eq!(template["index_patterns"], serde_json::json!(["logstash-*"]), "{template}");
+    let policy = template["template"]["settings"]["index"]["lifecycle"]["name"].as_str();
+    let policy = policy.unwrap_or_else(|| panic!("no policy: {template}")).to_owned();
+    let known = read(&format!("_ilm/policy/{policy}"));
+    let delete = &known[&policy]["policy"]["phases"]["delete"];
+    assert_eq!(delete["min_age"], "2592000s", "30 days: {known}");
+    assert!(delete["actions"]["delete"].is_object(), "{known}");
+    let role = read("_security/role/log_router");
+    assert!(role["log_router"]["indices"].is_array(), "{role}");
+}
+
+/// The most that each service needed so far, without the page cache, is at most half of what it may have.
+fn limits_are_twice_what_was_needed(stack: &Stack) {
+    let service = "container_label_com_docker_swarm_service_name";
+    let stack_label = "container_label_com_docker_stack_namespace=\"swarmscope\"";
+    let most = format!(
+        "max by ({service}) (max_over_time(container_memory_working_set_bytes{{{stack_label}}}[1h]))"
+    );
+    let limit = format!("max by ({service}) (container_spec_memory_limit_bytes{{{stack_label}}})");
+    let shares = stack.query(&format!("{most} / {limit}"));
+    assert!(shares.len() >= 7, "{shares:?}");
+    for share in shares {
+        let used: f64 = share["value"][1].as_str().and_then(|v| v.parse().ok()).expect("a number");
+        println!("{}: at most {:.0} % of its limit", share["metric"][service], used * 100.0);
+        assert!(used <= 0.5, "{share}");
+    }
+    let throttled = stack.query(&format!(
+        "max by ({service}) (increase(container_cpu_cfs_throttled_periods_total{{{stack_label}}}[10m]))"
+    ));
+    println!("throttled periods in ten minutes: {throttled:?}");
 }
 
 fn agents_end_at_once_as_pid_1(stack: &Stack) {
