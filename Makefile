@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help up down boards demo demo-down pictures password compose compose-down secrets tls files images configs test test-loss test-vm test-swarm fuzz bench scale soak release check
+.PHONY: help up down boards demo demo-down pictures password compose compose-down secrets tls files images configs test test-loss test-vm test-swarm fuzz bench scale soak release doctor check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -41,6 +41,9 @@ compose-down: ## remove exactly what make compose made
 
 pictures: ## take the pictures of the documents from the running stack and demo
 	@bash deploy/pictures.sh
+
+doctor: ## what is wrong with the running Swarm, and what to do
+	@bash deploy/doctor.sh
 
 password: ## print the password of the user admin
 	@bash deploy/password.sh

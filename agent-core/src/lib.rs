@@ -8,6 +8,7 @@ pub mod cli;
 pub mod collector;
 #[cfg(feature = "docker")]
 pub mod docker;
+pub mod doctor;
 pub mod duration;
 pub mod entry;
 pub mod error;

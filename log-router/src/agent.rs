@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use crate::config::{Config, RouterArgs, unsupported_variables};
 use crate::container::own::own_container_id;
+use crate::doctor::DOCTOR;
 use crate::endpoints;
 use crate::endpoints::logs::Logs;
 use crate::inventory::{self, Inventory, LeftAlone};
@@ -52,7 +53,7 @@ impl Agent for LogRouter {
     }
 
     fn subcommands() -> Vec<Subcommand<Config>> {
-        vec![elasticsearch::SETUP, elasticsearch::REPLAY]
+        vec![DOCTOR, elasticsearch::SETUP, elasticsearch::REPLAY]
     }
 
     fn configure(

@@ -8,6 +8,7 @@ pub mod agent;
 pub mod config;
 pub mod container;
 pub mod delivery;
+pub mod doctor;
 pub mod endpoints;
 pub mod inventory;
 pub mod lanes;

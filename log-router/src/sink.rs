@@ -4,6 +4,7 @@ mod connection;
 pub mod elasticsearch;
 mod link;
 mod lumberjack;
+mod probe;
 pub mod raw;
 pub mod syslog;
 pub mod tls;
@@ -17,6 +18,7 @@ use agent_core::error::ConfigError;
 use agent_core::identity::SharedIdentity;
 
 pub use self::link::{Link, Patience};
+pub use self::probe::{Probe, probe};
 use crate::record::Batch;
 use crate::route::Route;
 

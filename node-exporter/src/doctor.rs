@@ -1,19 +1,17 @@
 //! `node-exporter doctor`: what an exporter with these flags at this place sees, what it does not, and what to do.
 
 mod collectors;
-mod report;
 mod rights;
 mod roots;
 mod swarm;
 
-use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use agent_core::entry::{Context, EXIT_RUN, Run, Subcommand};
+use agent_core::doctor::{Cause, Finding, Level, Report};
+use agent_core::entry::{Context, Run, Subcommand};
 use agent_core::identity::{Identity, Places, SharedIdentity};
 
-use self::report::{Finding, Report};
 use crate::agent::Config;
 use crate::confinement::Confinement;
 use crate::host::Host;
@@ -24,11 +22,73 @@ pub(crate) const SUBCOMMAND: Subcommand<Config> = Subcommand {
     run: Run::Here(run),
 };
 
+/// A row of [`CAUSES`].
+const fn cause(id: &'static str, wrong: &'static str, remedy: &'static str) -> Cause {
+    Cause { id, level: Level::Problem, wrong, remedy }
+}
+
+const NAME_UNKNOWN: Cause = cause(
+    "name-unknown",
+    "Nothing tells the name of the node, so `node_meta` and `host` are missing.",
+    "set NODE_NAME (in a Swarm NODE_NAME={{.Node.Hostname}}) or mount /etc/hostname as /etc/host_hostname",
+);
+const ROOT_UNREADABLE: Cause = cause(
+    "root-unreadable",
+    "A root that a flag names is not there or cannot be read.",
+    "mount the host's there, or set the flag to where it is",
+);
+const ROOT_OWN: Cause = cause(
+    "root-own",
+    "A root that a flag names is the container's own instead of the host's.",
+    "mount the host's read-only and name it by the flag",
+);
+const NETWORK_OWN: Cause = cause(
+    "network-own",
+    "Figures of the network would be the container's own.",
+    "mount the host's /proc without hidepid, or run in the network of the host",
+);
+const COLLECTOR_FAILED: Cause = cause(
+    "collector-failed",
+    "A collector that is on cannot read what it reads.",
+    "mend what the line says, or leave the collector out by --no-collector.NAME",
+);
+const COLLECTOR_PANICKED: Cause = cause(
+    "collector-panicked",
+    "A collector ended by a mistake of ours; the others go on.",
+    "report it with the text of the line",
+);
+const TASK_SILENT: Cause = cause(
+    "task-silent",
+    "A task that the Swarm's name server knows does not answer.",
+    "look at the task's log (docker service ps, docker service logs)",
+);
+const TASK_NAMELESS: Cause = cause(
+    "task-nameless",
+    "A task does not know its node.",
+    "set NODE_NAME={{.Node.Hostname}} and NODE_ID={{.Node.ID}} in the service's environment",
+);
+const NAME_TWICE: Cause = cause(
+    "name-twice",
+    "Several tasks say that they are the same node.",
+    "joins need one answer per node: is NODE_NAME set to the same text for all, or are there two services?",
+);
+
+/// Everything that can be wrong.
+#[cfg(test)]
+const CAUSES: [Cause; 9] = [
+    NAME_UNKNOWN,
+    ROOT_UNREADABLE,
+    ROOT_OWN,
+    NETWORK_OWN,
+    COLLECTOR_FAILED,
+    COLLECTOR_PANICKED,
+    TASK_SILENT,
+    TASK_NAMELESS,
+    NAME_TWICE,
+];
+
 fn run(config: Config, context: &Context) -> ExitCode {
-    let report = examine(config, context);
-    // A closed pipe is no reason for another exit code.
-    let _unused: Result<(), std::io::Error> = write!(std::io::stdout(), "{report}");
-    if report.problems() == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_RUN) }
+    examine(config, context).print()
 }
 
 fn examine(config: Config, context: &Context) -> Report {
@@ -52,9 +112,18 @@ fn name(host: &Host) -> Finding {
     match (&identity.node_name, &identity.node_id) {
         (Some(name), Some(id)) => Finding::good(format!("{name}, in the Swarm {id}")),
         (Some(name), None) => Finding::good(format!("{name} (no NODE_ID: not in a Swarm?)")),
-        (None, _) => Finding::problem(
-            "its name is not known: node_meta and host are missing",
-            "set NODE_NAME (in a Swarm NODE_NAME={{.Node.Hostname}}) or mount /etc/hostname as /etc/host_hostname",
-        ),
+        (None, _) => Finding::of(&NAME_UNKNOWN, "node_meta and host are missing"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_every_cause() {
+        let document = include_str!("../../docs/doctor.md");
+        let table = agent_core::doctor::table(&CAUSES);
+        assert!(document.contains(&table), "docs/doctor.md needs these rows:\n{table}");
     }
 }

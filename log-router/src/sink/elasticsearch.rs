@@ -30,7 +30,7 @@ use self::event::{Events, write_id};
 use self::server::Flavor;
 use self::target::{Login, Target};
 pub use self::target::{OPTIONS, Settings};
-use super::{Built, Delivery, Link, Sink};
+use super::{Built, Delivery, Link, Probe, Sink};
 use crate::record::Batch;
 use crate::route::Route;
 
@@ -50,6 +50,19 @@ const fn book_template() -> (&'static str, &'static str) {
 
 const fn stream_template() -> (&'static str, &'static str) {
     ("swarmscope-logs-docker", include_str!("elasticsearch/data-stream.json"))
+}
+
+/// Asks for the server's name, as the first delivery does.
+pub(super) async fn probe(protocol: &str, route: &Route, settings: &super::Settings) -> Probe {
+    let target = match Target::new(protocol, route, &settings.elasticsearch) {
+        Ok(target) => target,
+        Err(error) => return Probe::Refuses(error.to_string()),
+    };
+    match target.client.call(Method::Get, "/", None).await {
+        Ok(answer) if answer.is_success() || matches!(answer.status, 403..=405) => Probe::Takes,
+        Ok(answer) => Probe::Refuses(answer.told()),
+        Err(problem) => Probe::Unreachable(problem),
+    }
 }
 
 /// `elasticsearch://`.

@@ -4,9 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use agent_core::collector::{CollectError, once};
+use agent_core::doctor::Finding;
 use agent_core::exposition::Format;
 
-use super::report::Finding;
+use super::{COLLECTOR_FAILED, COLLECTOR_PANICKED};
 use crate::collectors::{Build, COLLECTORS};
 use crate::host::{Host, Roots};
 
@@ -30,7 +31,7 @@ fn examine_one(name: &str, build: &Build, host: &Host) -> Finding {
             let series = text.lines().filter(|line| !line.starts_with('#')).count();
             tell(name, series, milliseconds, &reads, result.err())
         }
-        Err(_) => Finding::problem(format!("{name}: panicked"), "please report this with the text above"),
+        Err(_) => Finding::of(&COLLECTOR_PANICKED, name),
     }
 }
 
@@ -57,7 +58,7 @@ fn tell(name: &str, series: usize, milliseconds: f64, reads: &str, error: Option
         Some(error @ CollectError::NoData(_)) => Finding::note(format!("{name}: {error}")),
         Some(error) => {
             let remedy = remedy(&error).unwrap_or_else(|| format!("--no-collector.{name} leaves it out"));
-            Finding::problem(format!("{name}: {error} ({series} series)"), remedy)
+            Finding::of(&COLLECTOR_FAILED, format_args!("{name}: {error} ({series} series)")).with(remedy)
         }
     }
 }
@@ -78,11 +79,11 @@ mod tests {
     use std::io;
 
     use agent_core::collector::Collector;
+    use agent_core::doctor::Level;
     use agent_core::exposition::Exposition;
     use agent_core::testing::FakeRoot;
 
     use super::*;
-    use crate::doctor::report::Level;
     use crate::host::fake;
 
     struct Ends(Option<fn() -> CollectError>);

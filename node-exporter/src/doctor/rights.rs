@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use agent_core::doctor::Finding;
 use agent_core::read::{fields, lines, text};
 
-use super::report::Finding;
 use crate::confinement::Confinement;
 
 /// Capabilities that collectors have a use for, by their number.

@@ -5,10 +5,11 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use agent_core::doctor::Finding;
 use agent_core::identity::Places;
 use agent_core::read::{fields, lines, text};
 
-use super::report::Finding;
+use super::{NETWORK_OWN, ROOT_OWN, ROOT_UNREADABLE};
 use crate::host::{Host, Network};
 use crate::surroundings::{missing_roots, readable};
 
@@ -27,13 +28,10 @@ pub(super) fn examine(host: &Host, places: &Places, own: &Path) -> Vec<Finding> 
         let shown = format!("{flag}={}", path.display());
         let remedy = missing.iter().find(|(missing, _)| *missing == flag).map(|(_, remedy)| *remedy);
         findings.push(match (readable(path), whose, remedy) {
-            (Err(error), ..) => Finding::problem(
-                format!("{shown}: {error}"),
-                "mount the host's there, or set the flag to where it is",
-            ),
+            (Err(error), ..) => Finding::of(&ROOT_UNREADABLE, format_args!("{shown}: {error}")),
             (Ok(()), Some(Whose::Host), _) => Finding::good(format!("{shown}: the host's ({mount})")),
             (Ok(()), _, Some(remedy)) => {
-                Finding::problem(format!("{shown}: the container's own ({mount})"), remedy)
+                Finding::of(&ROOT_OWN, format_args!("{shown} ({mount})")).with(remedy)
             }
             (Ok(()), Some(Whose::Ours), None) => Finding::note(format!("{shown}: our own ({mount})")),
             (Ok(()), None, None) => {
@@ -60,10 +58,7 @@ fn network(host: &Host) -> Finding {
             Finding::good("network: the host's, by PID 1 (ours is another)")
         }
         Network::Host => Finding::good("network: the host's, which is ours too"),
-        Network::Own => Finding::problem(
-            "network: our own, because PID 1 is not visible",
-            "mount the host's /proc without hidepid, or run in the network of the host",
-        ),
+        Network::Own => Finding::of(&NETWORK_OWN, "PID 1 is not visible"),
     }
 }
 
@@ -130,11 +125,11 @@ fn mount_at<'m>(mountinfo: &'m [u8], path: &Path) -> Option<&'m [u8]> {
 
 #[cfg(test)]
 mod tests {
+    use agent_core::doctor::Level;
     use agent_core::testing::FakeRoot;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::doctor::report::Level;
     use crate::host::fake;
 
     const MOUNTS: &[u8] = b"\

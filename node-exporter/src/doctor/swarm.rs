@@ -5,9 +5,10 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+use agent_core::doctor::Finding;
 use agent_core::entry::Environment;
 
-use super::report::Finding;
+use super::{NAME_TWICE, TASK_NAMELESS, TASK_SILENT};
 
 /// Names that are asked for where `TASKS` gives no others: the service alone and in the stack of our files.
 const NAMES: [&str; 3] = ["tasks.node-exporter", "tasks.swarmscope_node-exporter", "tasks.node_exporter"];
@@ -85,17 +86,13 @@ fn compare(answers: &[(SocketAddr, io::Result<Node>)]) -> Vec<Finding> {
         let node = match answer {
             Ok(node) => node,
             Err(error) => {
-                let remedy = "look at the task's log (docker service ps, docker service logs)";
-                findings.push(Finding::problem(format!("{address} does not answer: {error}"), remedy));
+                findings.push(Finding::of(&TASK_SILENT, format_args!("{address}: {error}")));
                 continue;
             }
         };
         *versions.entry(node.version.as_deref().unwrap_or("unknown")).or_default() += 1;
         let Some(name) = &node.name else {
-            let remedy =
-                "set NODE_NAME={{.Node.Hostname}} and NODE_ID={{.Node.ID}} in the service's environment";
-            findings
-                .push(Finding::problem(format!("{address} does not know its node (no node_meta)"), remedy));
+            findings.push(Finding::of(&TASK_NAMELESS, format_args!("{address} (no node_meta)")));
             continue;
         };
         names.entry(name).or_default().push(*address);
@@ -104,10 +101,8 @@ fn compare(answers: &[(SocketAddr, io::Result<Node>)]) -> Vec<Finding> {
     }
     for (name, addresses) in names.iter().filter(|(_, addresses)| addresses.len() > 1) {
         let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-        findings.push(Finding::problem(
-            format!("{} all say that they are {name}", addresses.join(", ")),
-            "joins need one answer per node: is NODE_NAME set to the same text for all, or are there two services?",
-        ));
+        let seen = format!("{} all say that they are {name}", addresses.join(", "));
+        findings.push(Finding::of(&NAME_TWICE, seen));
     }
     if versions.len() > 1 {
         let counts: Vec<_> = versions.iter().map(|(version, count)| format!("{count} x {version}")).collect();
@@ -124,7 +119,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::doctor::report::Level;
+    use agent_core::doctor::Level;
 
     const METRICS: &str = "\
 node_exporter_build_info{branch=\"\",version=\"1.2.3\"} 1
@@ -173,9 +168,9 @@ node_meta{node_id=\"abc\",container_label_com_docker_swarm_node_id=\"abc\",node_
         assert_eq!(
             problems,
             [
-                "10.0.0.3:9100 does not know its node (no node_meta)",
-                "10.0.0.4:9100 does not answer: connection refused",
-                "10.0.0.1:9100, 10.0.0.2:9100 all say that they are n1",
+                "task-nameless: 10.0.0.3:9100 (no node_meta)",
+                "task-silent: 10.0.0.4:9100: connection refused",
+                "name-twice: 10.0.0.1:9100, 10.0.0.2:9100 all say that they are n1",
             ]
         );
         assert!(findings.last().unwrap().what.contains("2 x 1, 1 x 2"), "{findings:?}");

@@ -231,7 +231,10 @@ fn the_doctor_tells_what_is_wrong() {
     assert_eq!(code, Some(0), "{text}");
     exporter.terminate();
     let (code, text) = doctor(&[&["--path.rootfs=/no/such/root"][..], &loadavg].concat());
-    assert!(text.contains("PROBLEM  --path.rootfs=/no/such/root: No such file or directory"), "{text}");
-    assert!(text.contains(" does not answer: "), "{text}");
+    assert!(
+        text.contains("PROBLEM  root-unreadable: --path.rootfs=/no/such/root: No such file or directory"),
+        "{text}"
+    );
+    assert!(text.contains("PROBLEM  task-silent: 127.0.0.1:"), "{text}");
     assert_eq!(code, Some(1), "{text}");
 }
