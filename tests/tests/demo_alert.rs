@@ -18,7 +18,7 @@ impl Demo {
     fn up() -> Self {
         let mut demo = Self { engine: Engine::start("demo", 18), password: String::new() };
         println!("{}", demo.run("up.sh", &[("STACKS", "agents metrics")]));
-        demo.password = demo.run("password.sh", &[]).trim().to_owned();
+        demo.run("password.sh", &[]).trim().clone_into(&mut demo.password);
         println!("{}", demo.run("demo.sh", &[]));
         demo
     }
@@ -73,7 +73,8 @@ impl Demo {
 }
 
 fn summaries(alerts: &[Value]) -> String {
-    alerts.iter().map(|alert| format!("{}\n", alert["annotations"]["summary"])).collect()
+    let summaries: Vec<_> = alerts.iter().map(|alert| alert["annotations"]["summary"].to_string()).collect();
+    summaries.join("\n")
 }
 
 #[test]
