@@ -84,7 +84,8 @@ mod faults {
         json!({
             "uid": "faults", "title": "Faults", "schemaVersion": 41, "timezone": "utc", "time": {"from": "now-2m", "to": "now"},
             "links": [{"type": "link", "title": "Other", "url": "/d/other", "includeVars": true, "keepTime": true}],
-            "annotations": {"list": [{"name": "Up", "enable": true, "iconColor": "purple", "datasource": {"uid": "${datasource}"}, "expr": "up == 1", "step": "2s", "titleFormat": "{{job}}"}]},
+            "annotations": {"list": [{"name": "Up", "enable": true, "iconColor": "purple", "datasource": {"uid": "${datasource}"}, "expr": "up == 1", "step": "2s", "titleFormat": "{{job}}"},
+                {"name": "Begin", "enable": true, "iconColor": "green", "datasource": {"uid": "${datasource}"}, "expr": "max(process_start_time_seconds{job=~\"$job\"}) * 1000", "step": "2s", "useValueForTime": true, "titleFormat": "Begin"}]},
             "templating": {"list": [
                 {"name": "datasource", "type": "datasource", "query": "prometheus", "current": {}},
                 {"name": "job", "type": "query", "datasource": {"uid": "${datasource}"}, "query": {"qryType": 1, "query": "label_values(up, job)", "refId": "x"}, "multi": true, "includeAll": true, "current": {}},
@@ -158,7 +159,8 @@ fn a_fault_stays_in_its_panel() {
     let others: Vec<_> =
         faults.complaints.iter().filter(|c| !c.contains("query") || !c.contains("400")).collect();
     assert!(others.is_empty(), "{others:#?}");
-    assert_eq!(faults.report["annotations"]["marks"], 2);
+    // Two jobs are up, and began at one moment, which each step tells.
+    assert_eq!(faults.report["annotations"]["marks"], 3);
 
     shown_on_the_page(&mut browser);
     rows_open(&mut browser);

@@ -45,10 +45,14 @@ async function ofPrometheus(context: Context, a: Annotation): Promise<Mark[]> {
     const text = [fill(a.titleFormat), fill(a.textFormat)].filter(Boolean).join('\n') || a.name;
     const mark = (time: number): Mark => ({ name: a.name, time, color: a.iconColor ?? 'red', text });
     let last: Mark | undefined;
+    const moments = new Set<number>();
     for (const [seconds, value] of values) {
       if (!Number(value)) continue;
       if (a.useValueForTime === true || a.useValueForTime === 'on') {
-        marks.push(mark(Math.floor(Number(value))));
+        const moment = Math.floor(Number(value));
+        // Each step tells of the same moment again.
+        if (!moments.has(moment)) marks.push(mark(moment));
+        moments.add(moment);
         continue;
       }
       const time = seconds * 1000;

@@ -1,7 +1,7 @@
 // state-timeline: neither Grafana's packages nor their graveyard have it, so it is drawn here on Grafana's UPlotChart.
 import { type Field, FieldType, dateTimeFormat, getFieldDisplayName } from '@grafana/data';
 import { AxisPlacement, ScaleDirection, ScaleOrientation } from '@grafana/schema';
-import { UPlotChart, UPlotConfigBuilder, VizLayout, VizLegend } from '@grafana/ui';
+import { UPlotChart, UPlotConfigBuilder, VizLayout, VizLegend, measureText } from '@grafana/ui';
 import { useMemo } from 'react';
 import { isOn } from '../annotations';
 import { Marks } from './marks';
@@ -10,6 +10,15 @@ import type { Props } from './props';
 interface Box { from: number; to: number; text: string; color: string }
 interface Row { name: string; field: Field; boxes: Box[] }
 const FONT = 12;
+/** The share of the width that names may have; Grafana's axis cuts off the beginning of what is longer. */
+const NAMES = 0.39;
+
+function shortened(name: string, width: number): string {
+  if (measureText(name, FONT).width <= width) return name;
+  let end = name.length - 1;
+  while (end > 1 && measureText(`${name.slice(0, end)}…`, FONT).width > width) end -= 1;
+  return `${name.slice(0, end)}…`;
+}
 
 function boxesOf(field: Field, times: number[], end: number, merge: boolean, fallback: string): Box[] {
   const boxes: Box[] = [];
@@ -45,7 +54,7 @@ export function StateTimeline({ panel, data, context, width, height }: Props) {
     config.addScale({ scaleKey: 'y', isTime: false, orientation: ScaleOrientation.Vertical, direction: ScaleDirection.Up, range: () => [0, 1] });
     config.addAxis({ scaleKey: 'x', isTime: true, placement: AxisPlacement.Bottom, theme, timeZone: timeZone as any, grid: { show: false } });
     config.addAxis({ scaleKey: 'y', isTime: false, placement: AxisPlacement.Left, theme, grid: { show: false }, ticks: { show: false },
-      splits: () => rows.map((_, i) => 1 - (i + 0.5) / rows.length), values: () => rows.map((r) => r.name) });
+      splits: () => rows.map((_, i) => 1 - (i + 0.5) / rows.length), values: (u) => rows.map((r) => shortened(r.name, u.width * NAMES)) });
     config.addSeries({ scaleKey: 'y', pathBuilder: () => null, theme, show: true } as any);
     config.addHook('draw', (u) => drawRows(u, rows, options, theme));
     config.addHook('ready', (u) => {
