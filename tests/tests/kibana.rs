@@ -333,4 +333,12 @@ fn the_page_tells_of_every_object_and_its_links_lead_somewhere() {
     for link in links {
         assert!(objects.iter().any(|o| o["id"] == link), "docs/kibana.md: nothing is at {link}");
     }
+    for board in ["services", "logs"] {
+        let file = root().join(format!("dashboards/{board}.json"));
+        let board: Value = serde_json::from_str(&fs::read_to_string(file).expect("a board")).expect("JSON");
+        let links = board["links"].as_array().expect("links").iter();
+        let link = links.map(|link| text(link, "/url")).find(|url| url.starts_with("${kibana:raw}"));
+        let link = link.expect("a link to Kibana").replace("${kibana:raw}", "KIBANA");
+        assert!(page.lines().any(|line| line == link), "docs/kibana.md lacks {link}");
+    }
 }

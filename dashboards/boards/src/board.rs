@@ -35,6 +35,8 @@ pub struct Board {
     pub variables: Vec<Variable>,
     /// Which marks its graphs have.
     pub scope: Scope,
+    /// Whether it leads to Kibana, with `$service` and the time kept.
+    pub kibana: bool,
     /// At most six.
     pub panels: Vec<Panel>,
     /// At most three.
@@ -58,13 +60,18 @@ impl Board {
         }
         let mut variables = variable::data_sources().to_vec();
         variables.extend(self.variables.iter().map(Variable::json));
+        let mut links = link::of_board(self.id);
+        if self.kibana {
+            variables.push(variable::kibana());
+            links.push(link::kibana());
+        }
         json!({
             "uid": self.id.uid(), "title": format!("Swarmscope {}", self.id.name().to_lowercase()),
             "description": self.question, "tags": ["swarmscope"], "schemaVersion": SCHEMA, "version": 1,
             "editable": false, "graphTooltip": 1, "fiscalYearStartMonth": 0, "weekStart": "", "liveNow": false,
             "timezone": "browser", "time": {"from": "now-1h", "to": "now"}, "refresh": "30s", "timepicker": {},
             "templating": {"list": variables}, "annotations": {"list": annotation::all(self.scope)},
-            "links": link::of_board(self.id), "panels": panels,
+            "links": links, "panels": panels,
         })
     }
 }

@@ -100,6 +100,17 @@ pub fn of_panel(to: Id) -> Value {
     link(to, &address(to), false)
 }
 
+/// A link to Kibana's Discover: the lines of `$service` in the time that the board shows.
+pub fn kibana() -> Value {
+    let time = "_g=(time:(from:'${__from:date:iso}',to:'${__to:date:iso}'))";
+    let query = "_a=(query:(language:lucene,query:'docker.service.keyword:%2F${service:regex}%2F'))";
+    json!({
+        "type": "link", "title": "Kibana", "icon": "external link", "tooltip": "These services and this time in Kibana",
+        "url": format!("${{kibana:raw}}/app/discover#/view/swarmscope-all-logs?{time}&{query}"),
+        "tags": [], "asDropdown": false, "targetBlank": true, "includeVars": false, "keepTime": false,
+    })
+}
+
 fn link(to: Id, url: &str, carries: bool) -> Value {
     json!({
         "type": "link", "title": to.name(), "url": url, "icon": "dashboard", "tooltip": "", "tags": [],

@@ -131,6 +131,7 @@ pub struct Panel {
     empty: Option<&'static str>,
     drill: Option<Drill>,
     link: Option<Id>,
+    kibana: bool,
     sort: Option<(&'static str, bool)>,
     size: Option<Size>,
 }
@@ -156,6 +157,7 @@ impl Panel {
             empty: None,
             drill: None,
             link: None,
+            kibana: false,
             sort: None,
             size: None,
         }
@@ -273,6 +275,12 @@ impl Panel {
         Self { link: Some(to), ..self }
     }
 
+    /// It leads to Kibana, too, for the same services and time.
+    #[must_use]
+    pub fn kibana(self) -> Self {
+        Self { kibana: true, ..self }
+    }
+
     /// The column by which its rows are sorted, and whether the largest comes first.
     #[must_use]
     pub fn sorted(self, column: &'static str, descending: bool) -> Self {
@@ -298,7 +306,7 @@ impl Panel {
             "gridPos": {"x": x, "y": y, "w": size.width, "h": size.height},
             "fieldConfig": {"defaults": self.defaults(), "overrides": self.overrides()},
             "options": self.options(),
-            "links": self.link.map(link::of_panel).into_iter().collect::<Vec<_>>(),
+            "links": self.link.map(link::of_panel).into_iter().chain(self.kibana.then(link::kibana)).collect::<Vec<_>>(),
         });
         let mut panel = json.as_object().cloned().unwrap_or_default();
         if let Kind::Table(columns) = &self.kind {
@@ -359,9 +367,9 @@ impl Panel {
         if let Some(max) = max {
             set("max", max.into());
         }
-        // The same name has the same colour on every board.
+        // By place, not by name: two of six lines never look alike.
         let mode = match self.kind {
-            Kind::Lines { .. } => "palette-classic-by-name",
+            Kind::Lines { .. } => "palette-classic",
             _ => "thresholds",
         };
         set("color", json!({"mode": mode}));

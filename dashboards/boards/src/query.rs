@@ -112,6 +112,11 @@ pub fn min_by(label: &str, text: &str) -> String {
     by("min", label, text)
 }
 
+/// `text` by `service`, where what is outside of services has a name, too.
+pub fn named(text: &str) -> String {
+    format!("label_replace({text}, \"service\", \"no service\", \"service\", \"\")")
+}
+
 /// What the managers know of the chosen services.
 pub fn known(family: &str) -> String {
     format!("{family}{{{STACK}=~\"$stack\",{SERVICE}=~\"$service\"}}")

@@ -97,6 +97,16 @@ impl Variable {
     }
 }
 
+/// Where browsers find Kibana.
+pub fn kibana() -> Value {
+    let address = "http://localhost:5601";
+    json!({
+        "name": "kibana", "label": "Kibana", "type": "textbox", "hide": 0, "skipUrlSync": false, "query": address,
+        "current": {"text": address, "value": address},
+        "options": [{"selected": true, "text": address, "value": address}],
+    })
+}
+
 /// Where metrics and logs come from: the provisioned ones, until another is chosen.
 pub fn data_sources() -> [Value; 2] {
     [

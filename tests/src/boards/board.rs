@@ -117,7 +117,8 @@ impl Board {
 
     /// The names of the variables by which an operator narrows it.
     pub fn own_variables(&self) -> Vec<&str> {
-        let own = self.variables().iter().filter(|variable| text(variable, "/type") != "datasource");
+        let of_data = |variable: &&Value| !["datasource", "textbox"].contains(&text(variable, "/type"));
+        let own = self.variables().iter().filter(of_data);
         own.map(|variable| text(variable, "/name")).collect()
     }
 

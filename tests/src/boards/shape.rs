@@ -165,12 +165,30 @@ fn urls(json: &Value) -> Vec<&str> {
     }
 }
 
+/// A link to Kibana keeps the service and the time.
+fn kibana(path: &str, from: &Board) -> Result<(), String> {
+    for (wanted, known) in [("kibana", true), ("service", path.contains("${service:regex}"))] {
+        if !known || !from.variables().iter().any(|variable| text(variable, "/name") == wanted) {
+            return Err(format!("want the variable {wanted}, and that the link uses it"));
+        }
+    }
+    let time = "_g=(time:(from:'${__from:date:iso}',to:'${__to:date:iso}'))";
+    if path.starts_with("app/") && path.contains(time) {
+        Ok(())
+    } else {
+        Err(format!("want app/ and {time}"))
+    }
+}
+
 fn link(url: &str, variables: &BTreeMap<String, Vec<&str>>, from: &Board) -> Result<(), String> {
+    if let Some(path) = url.strip_prefix("${kibana:raw}/") {
+        return kibana(path, from);
+    }
     let Some(path) = url.strip_prefix("/d/") else {
         return if url.starts_with("https://") {
             Ok(())
         } else {
-            Err("want /d/<uid> or https://".to_owned())
+            Err("want /d/<uid>, ${kibana:raw}/app/ or https://".to_owned())
         };
     };
     let (uid, query) = path.split_once('?').unwrap_or((path, ""));
@@ -212,7 +230,7 @@ mod tests {
     #[test]
     fn faults_are_found() {
         type Change = fn(&mut Value);
-        let changes: [(&str, Change); 9] = [
+        let changes: [(&str, Change); 10] = [
             ("uid", |b| {
                 b["uid"] = "Short".into();
                 b["links"][0]["url"] = "/d/Short".into();
@@ -223,6 +241,7 @@ mod tests {
             ("links", |b| b["links"][0]["url"] = "/d/nowhere".into()),
             ("links", |b| b["links"][0]["url"] = "/d/small-board?var-other=x".into()),
             ("links", |b| b["links"][0]["url"] = "/d/small-board?${__all}".into()),
+            ("links", |b| b["links"][0]["url"] = "${kibana:raw}/app/discover".into()),
             ("rows", |b| b["panels"][2]["title"] = "No question".into()),
             ("panels", |b| b["panels"][2]["panels"] = Value::Array(Vec::new())),
         ];

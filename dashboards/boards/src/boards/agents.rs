@@ -15,6 +15,7 @@ pub fn board() -> Board {
         question: "Can the other boards be trusted: are Prometheus and the agents well?",
         variables: vec![Variable::nodes("node-exporter")],
         scope: Scope::Node,
+        kibana: false,
         panels: vec![targets(), slow(), versions(), cpu(), memory(), series()],
         rows: vec![prometheus(), sight()],
     }
@@ -24,6 +25,10 @@ pub fn board() -> Board {
 const UP: &[State] = &[("0", "does not answer", Colour::Bad), ("1", "answers", Colour::Good)];
 /// Whether something works.
 const WORKS: &[State] = &[("0", "fails", Colour::Bad), ("1", "works", Colour::Good)];
+
+/// What a collector of node-exporter came to; a machine need not have what it is about.
+const COLLECTORS: &[State] =
+    &[("0", "fails", Colour::Bad), ("1", "works", Colour::Good), ("2", "nothing there", Colour::Faint)];
 
 fn targets() -> Panel {
     Panel::timeline("Targets", "Which targets did not answer, and when? The six that did the least.", UP)
@@ -95,8 +100,9 @@ fn one(name: &str, colour: Colour, text: &str, panel: Panel) -> Panel {
 
 fn prometheus() -> Row {
     let lines = Panel::lines;
-    let slowest =
-        leaders(6, &["rule_group"], "max by (rule_group) (prometheus_rule_group_last_duration_seconds)");
+    // A group's name is its file's, a semicolon and its own.
+    let groups = "label_replace(prometheus_rule_group_last_duration_seconds, \"rule_group\", \"$1\", \"rule_group\", \".*;(.+)\")";
+    let slowest = leaders(6, &["rule_group"], &format!("max by (rule_group) ({groups})"));
     let wrong = lines("What goes wrong", "Does Prometheus fail at something?", Unit::PerSecond)
         .part("Rules", Colour::First, format!("sum ({})", rate("prometheus_rule_evaluation_failures_total")))
         .part(
@@ -155,7 +161,7 @@ fn prometheus() -> Row {
 fn sight() -> Row {
     let worst = |by: &[&str], text: &str| laggards(6, by, text);
     let collectors = of_agents(
-        "(node_scrape_collector_success == 1 or node_scrape_collector_success * node_scrape_collector_applicable)",
+        "(node_scrape_collector_success == 1 or (node_scrape_collector_applicable == 0) + 2 or node_scrape_collector_success)",
     );
     let by_collector = format!("min by (node_name, collector) ({collectors})");
     let containers = format!(
@@ -175,7 +181,7 @@ fn sight() -> Row {
             Panel::timeline(
                 "Collectors of node-exporter",
                 "What can node-exporter not read? The six that failed most.",
-                WORKS,
+                COLLECTORS,
             )
             .range(worst(&["node_name", "collector"], &by_collector), "{{node_name}} {{collector}}"),
             Panel::timeline(

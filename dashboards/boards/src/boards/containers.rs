@@ -20,7 +20,15 @@ pub fn board() -> Board {
             Variable::nodes("container-exporter"),
         ],
         scope: Scope::Service,
-        panels: vec![cpu(), memory(), table(), parts(), traffic(), lines()],
+        kibana: false,
+        panels: vec![
+            cpu().sized(7, 12),
+            memory().sized(7, 12),
+            table().sized(10, 12),
+            parts().sized(7, 10),
+            traffic().sized(7, 10),
+            lines().sized(10, 10),
+        ],
         rows: vec![ends(), held_back(), grows()],
     }
 }
@@ -58,11 +66,11 @@ fn table() -> Panel {
     let of_ten = |text: &str| format!("{} and on ({labels}) {ten}", sum_by(labels, text));
     let columns = vec![
         Column::label("name", "Container"),
-        Column::label("node_name", "Node").drill(Id::Node, "node").wide(100),
+        Column::label("node_name", "Node").drill(Id::Node, "node").wide(130),
         Column::value('A', "Memory", Unit::Bytes, Limits::None),
         Column::value('B', "Of the limit", Unit::Share, FULL),
-        Column::value('C', "CPUs", Unit::Count, Limits::None).wide(64),
-        Column::value('D', "Started", Unit::Age, Limits::None).wide(110),
+        Column::value('C', "CPUs", Unit::Count, Limits::None).wide(92),
+        Column::value('D', "Started", Unit::Age, Limits::None).wide(140),
     ];
     Panel::table("The ten largest", "Which containers are the largest, and where?", columns)
         .instant(ten.clone(), "")

@@ -4,7 +4,7 @@ use crate::annotation::{Scope, since};
 use crate::board::Board;
 use crate::link::Id;
 use crate::panel::{Column, Panel};
-use crate::query::{DISKS, ERROR_LEVELS, laggards, leaders, on_all_nodes, rate};
+use crate::query::{DISKS, ERROR_LEVELS, laggards, leaders, named, on_all_nodes, rate};
 use crate::style::{FULL, Limits, NONE_WANTED, Unit};
 
 /// The board.
@@ -14,6 +14,7 @@ pub fn board() -> Board {
         question: "Is anything wrong in the Swarm, and where?",
         variables: Vec::new(),
         scope: Scope::Swarm,
+        kibana: false,
         panels: vec![now(), alerts(), errors(), cpu(), memory(), disks()],
         rows: Vec::new(),
     }
@@ -66,16 +67,17 @@ fn alerts() -> Panel {
         .empty_means("No alert fires")
         .sorted("Severity", false)
         .link(Id::Agents)
-        .sized(12, 11)
+        .sized(12, 12)
 }
 
 fn errors() -> Panel {
-    let text = format!("60 * sum by (service) ({})", rate(&format!("log_messages_total{{{ERROR_LEVELS}}}")));
+    let text = rate(&format!("log_messages_total{{{ERROR_LEVELS}}}"));
+    let text = named(&format!("60 * sum by (service) ({text})"));
     Panel::lines("Errors in logs", "Which services complain most?", Unit::PerMinute)
         .range(leaders(6, &["service"], &text), "{{service}}")
         .empty_means("No service has logged an error")
         .drill(Id::Services, "service", "service")
-        .sized(12, 11)
+        .sized(12, 12)
 }
 
 fn cpu() -> Panel {
@@ -84,7 +86,7 @@ fn cpu() -> Panel {
     Panel::lines("Busiest nodes", "Where are the processors busy?", Unit::Share)
         .range(leaders(6, &["node_name"], &text), "{{node_name}}")
         .drill(Id::Node, "node", "node_name")
-        .sized(8, 9)
+        .sized(8, 8)
 }
 
 fn memory() -> Panel {
@@ -92,7 +94,7 @@ fn memory() -> Panel {
     Panel::lines("Least memory available", "Where does memory run out?", Unit::Share)
         .range(laggards(6, &["node_name"], &text), "{{node_name}}")
         .drill(Id::Node, "node", "node_name")
-        .sized(8, 9)
+        .sized(8, 8)
 }
 
 fn disks() -> Panel {
@@ -104,5 +106,5 @@ fn disks() -> Panel {
         .instant(format!("topk(6, {})", on_all_nodes(&used)), "{{node_name}} {{device}}")
         .limits(FULL)
         .drill(Id::Node, "node", "node_name")
-        .sized(8, 9)
+        .sized(8, 8)
 }

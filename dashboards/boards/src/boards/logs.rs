@@ -4,7 +4,7 @@ use crate::annotation::{ERRORS, Scope};
 use crate::board::{Board, Row};
 use crate::link::Id;
 use crate::panel::{Panel, State};
-use crate::query::{ERROR_LEVELS, laggards, leaders, on_agents, rate};
+use crate::query::{ERROR_LEVELS, laggards, leaders, named, on_agents, rate};
 use crate::style::{Colour, Limits, Unit};
 use crate::variable::Variable;
 
@@ -15,6 +15,7 @@ pub fn board() -> Board {
         question: "Does every line arrive, and what do services complain of?",
         variables: vec![Variable::speaking_service(), Variable::nodes("log-router")],
         scope: Scope::ServiceOnly,
+        kibana: true,
         panels: vec![levels(), errors(), lines(), sinks(), delivered(), lag()],
         rows: vec![lost(), pace(), sources()],
     }
@@ -46,7 +47,7 @@ fn levels() -> Panel {
 }
 
 fn errors() -> Panel {
-    let text = format!("60 * sum by (service) ({})", of_routers(&messages(ERROR_LEVELS)));
+    let text = named(&format!("60 * sum by (service) ({})", of_routers(&messages(ERROR_LEVELS))));
     Panel::lines("Errors", "Which services complain most?", Unit::PerMinute)
         .range(leaders(6, &["service"], &text), "{{service}}")
         .empty_means("No service has logged an error")
@@ -60,12 +61,18 @@ fn lines() -> Panel {
     Panel::logs("Latest errors", "What do they complain of?", search)
         .empty_means("No errors")
         .link(Id::Services)
+        .kibana()
 }
 
 fn sinks() -> Panel {
-    let text = format!("min by (node_name, route) ({})", of_routers("log_router_sink_up"));
+    // Routes to one sink share its fate; what else they are named by is left out.
+    let sink = format!(
+        "label_replace({}, \"sink\", \"$1\", \"route\", \"([^?]+).*\")",
+        of_routers("log_router_sink_up")
+    );
+    let text = format!("min by (node_name, sink) ({sink})");
     Panel::timeline("Sinks", "Do sinks take lines? The six that did the least.", SINKS)
-        .range(laggards(6, &["node_name", "route"], &text), "{{node_name}} {{route}}")
+        .range(laggards(6, &["node_name", "sink"], &text), "{{node_name}} {{sink}}")
         .drill(Id::Node, "node", "node_name")
 }
 
@@ -182,7 +189,7 @@ fn pace() -> Row {
 }
 
 fn sources() -> Row {
-    let by_service = format!("60 * sum by (service) ({})", of_routers(&messages("severity=~\".+\"")));
+    let by_service = named(&format!("60 * sum by (service) ({})", of_routers(&messages("severity=~\".+\""))));
     let read = format!("sum by (source) ({})", of_routers("log_router_containers"));
     let unreadable =
         format!("sum by (node_name, container, driver) ({})", of_routers("log_router_container_unreadable"));

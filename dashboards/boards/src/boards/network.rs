@@ -20,6 +20,7 @@ pub fn board() -> Board {
             Variable::proxy(),
         ],
         scope: Scope::Service,
+        kibana: false,
         panels: vec![
             by_service("Received through the proxy", "Who gets what comes from outside?", "receive", "="),
             by_service("Sent through the proxy", "Who answers most?", "transmit", "="),

@@ -15,6 +15,7 @@ pub fn board() -> Board {
         question: "What keeps this node busy, and what is wrong with it?",
         variables: vec![Variable::node()],
         scope: Scope::Node,
+        kibana: false,
         panels: vec![cpu(), memory(), containers(), disks(), disk_time(), traffic()],
         rows: vec![processor(), storage(), network()],
     }

@@ -15,6 +15,7 @@ pub fn board() -> Board {
         question: "Which node is worse off than the others?",
         variables: vec![Variable::nodes("node-exporter")],
         scope: Scope::Node,
+        kibana: false,
         panels: vec![
             by_node("CPU", "Which nodes are busiest?", Unit::Share, &cpu()).limits(BUSY),
             by_node("Memory used", "Which nodes run out of memory?", Unit::Share, &memory()).limits(FULL),

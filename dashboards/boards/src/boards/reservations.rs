@@ -15,9 +15,10 @@ pub fn board() -> Board {
         question: "What is reserved, used and allowed, and what should be reserved?",
         variables: vec![Variable::stack(), Variable::service()],
         scope: Scope::Service,
+        kibana: false,
         panels: vec![
-            memory(),
-            suggested().sized(16, 10),
+            memory().sized(8, 12),
+            suggested().sized(16, 12),
             cpus().sized(6, 10),
             beyond().sized(6, 10),
             idle().sized(6, 10),

@@ -5,7 +5,8 @@ use crate::board::{Board, Row};
 use crate::link::Id;
 use crate::panel::{Column, Panel, State};
 use crate::query::{
-    ERROR_LEVELS, SERVICE, known, laggards, leaders, max_by, min_by, of_services, on_agents, rate, sum_by,
+    ERROR_LEVELS, SERVICE, known, laggards, leaders, max_by, min_by, named, of_services, on_agents, rate,
+    sum_by,
 };
 use crate::style::{BUSY, Colour, FULL, Limits, Unit, WAITS};
 use crate::variable::Variable;
@@ -17,6 +18,7 @@ pub fn board() -> Board {
         question: "Which service is in trouble, and why?",
         variables: vec![Variable::stack(), Variable::service(), Variable::nodes("container-exporter")],
         scope: Scope::Service,
+        kibana: true,
         panels: vec![cpu(), memory(), tasks(), of_limit(), errors(), lines()],
         rows: vec![ends(), held_back(), traffic()],
     }
@@ -70,7 +72,7 @@ fn of_limit() -> Panel {
 
 fn errors() -> Panel {
     let family = format!("log_messages_total{{{ERROR_LEVELS},service=~\"$service\"}}");
-    let text = format!("60 * sum by (service) ({})", on_agents("log-router", &rate(&family)));
+    let text = named(&format!("60 * sum by (service) ({})", on_agents("log-router", &rate(&family))));
     Panel::lines("Errors in logs", "Which services complain most?", Unit::PerMinute)
         .range(leaders(6, &["service"], &text), "{{service}}")
         .empty_means("No service has logged an error")
@@ -81,7 +83,10 @@ fn lines() -> Panel {
     let search = format!(
         "{ERRORS} AND docker.service.keyword:/${{service:regex}}/ AND docker.node.keyword:/${{node:regex}}/"
     );
-    Panel::logs("Latest errors", "What do they complain of?", search).empty_means("No errors").link(Id::Logs)
+    Panel::logs("Latest errors", "What do they complain of?", search)
+        .empty_means("No errors")
+        .link(Id::Logs)
+        .kibana()
 }
 
 fn ends() -> Row {
@@ -231,9 +236,9 @@ fn traffic() -> Row {
                 "Images",
                 "Which image does each service run? The ten with the most tasks.",
                 vec![
-                    Column::label(SERVICE, "Service").drill(Id::Containers, "service"),
+                    Column::label(SERVICE, "Service").drill(Id::Containers, "service").wide(400),
                     Column::label("image", "Image"),
-                    Column::label("mode", "Mode"),
+                    Column::label("mode", "Mode").wide(150),
                     Column::value('A', "Tasks", Unit::Count, Limits::None),
                 ],
             )
@@ -246,7 +251,8 @@ fn traffic() -> Row {
                 "",
             )
             .sorted("Tasks", true)
-            .link(Id::Swarm),
+            .link(Id::Swarm)
+            .sized(24, 12),
         ],
     }
 }

@@ -15,13 +15,14 @@ pub fn board() -> Board {
         question: "Are all nodes and tasks as the managers want them?",
         variables: vec![Variable::known_stack(), Variable::known_service()],
         scope: Scope::Service,
+        kibana: false,
         panels: vec![
             now().sized(24, 4),
-            nodes().sized(8, 9),
-            short().sized(8, 9),
-            updates().sized(8, 9),
-            tasks().sized(12, 9),
-            ended().sized(12, 9),
+            nodes().sized(8, 8),
+            short().sized(8, 8),
+            updates().sized(8, 8),
+            tasks().sized(12, 12),
+            ended().sized(12, 12),
         ],
         rows: vec![managers(), stacks()],
     }
@@ -142,11 +143,11 @@ fn updates() -> Panel {
 fn managers() -> Row {
     let columns = vec![
         Column::label("node_name", "Node").drill(Id::Node, "node"),
-        Column::label("role", "Role"),
-        Column::label("availability", "Availability"),
-        Column::label("state", "State"),
-        Column::label("engine_version", "Engine"),
-        Column::label("address", "Address"),
+        Column::label("role", "Role").wide(76),
+        Column::label("availability", "Availability").wide(92),
+        Column::label("state", "State").wide(64),
+        Column::label("engine_version", "Engine").wide(118),
+        Column::label("address", "Address").wide(110),
     ];
     let table = "bottomk(10, max by (node_name, role, availability, state, engine_version, address) (swarm_cluster_node_info) * on (node_name) group_left () max by (node_name) (swarm_cluster_node_info{state=\"ready\"} * 2 or swarm_cluster_node_info))";
     Row {
