@@ -2,11 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use e2e::agent::Agent;
+use e2e::boards::board::Board;
+use e2e::boards::exclusions::Exclusions;
+use e2e::boards::lab::Lab;
 use e2e::browser::Browser;
 use e2e::http::{basic, get, get_with, send};
 use e2e::prometheus::Prometheus;
+use e2e::search::PASSWORD;
 use e2e::viewer::{self, Drawn, draw, drawn, picture};
 use e2e::wait::{LIMIT, ensure, until};
 use serde_json::{Value, json};
@@ -17,6 +22,56 @@ const HEIGHT: u32 = 1080;
 /// Where pictures of a run are kept.
 fn pictures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/boards")
+}
+
+/// Every board with all its rows open, over everything that the lab shows: nothing is wrong, and nothing is empty but what
+/// may be. The pictures are for people.
+#[test]
+fn every_board_is_drawn() {
+    let lab = Lab::start("drawn", 28);
+    let folder = tempfile::tempdir().expect("a folder");
+    let password = folder.path().join("password");
+    fs::write(&password, PASSWORD).expect("a file");
+    let asked = [
+        format!("--prometheus.url={}", lab.prometheus().url()),
+        "--prometheus.scrape-interval=2s".to_owned(),
+        format!("--elasticsearch.url=http://{}", lab.search().address()),
+        "--elasticsearch.username=elastic".to_owned(),
+        format!("--elasticsearch.password-file={}", password.display()),
+    ];
+    let viewer = viewer::start(&viewer::boards(), &asked.each_ref().map(String::as_str));
+    let mut browser = Browser::start(WIDTH, HEIGHT);
+    let exclusions = Exclusions::read();
+    let boards = Board::all();
+    assert!(boards.len() >= 10, "{} boards", boards.len());
+    let mut problems = Vec::new();
+    let end = Instant::now() + LIMIT / 2;
+    for board in &boards {
+        let uid = board.uid();
+        let path = format!("/d/{uid}?from=now-5m&to=now&rows=open");
+        let mut found = Vec::new();
+        until(LIMIT, &uid, || {
+            let drawn = draw(&mut browser, &viewer, &path);
+            assert_eq!(drawn.panels().len(), board.panels().len(), "{uid}: {}", drawn.report);
+            found = drawn.problems(|title| exclusions.cover("empty", &uid, title));
+            // What is slow to come may come yet; what is wrong stays wrong.
+            let slow = !found.is_empty() && found.iter().all(|problem| problem.contains("no data;"));
+            ensure(!slow || Instant::now() > end, found.join("\n"))
+        });
+        let name = board.file.with_extension("png");
+        picture(&mut browser, &pictures().join(name.file_name().expect("a name")), WIDTH, HEIGHT);
+        problems.extend(found.into_iter().map(|problem| format!("{uid}: {problem}")));
+    }
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+
+    let home = draw(&mut browser, &viewer, "/d/swarmscope-home?from=now-5m&to=now");
+    assert!(home.report["annotations"]["marks"].as_u64() > Some(0), "deploys are marked: {}", home.report);
+    let height = browser.evaluate("document.documentElement.scrollHeight").as_u64();
+    assert!(height <= Some(u64::from(HEIGHT)), "home is {height:?} pixels high");
+    let logs = draw(&mut browser, &viewer, "/d/swarmscope-logs?from=now-5m&to=now");
+    assert!(logs.panels().iter().any(|panel| panel["type"] == "logs"), "{}", logs.report);
+    let lines = browser.evaluate("document.querySelectorAll('[data-log-row]').length").as_u64();
+    assert!(lines > Some(0), "lines of the search engine");
 }
 
 /// Panels of every kind that is drawn, and of every fault that stays in its place.
