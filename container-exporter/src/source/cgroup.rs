@@ -5,18 +5,21 @@ pub mod hugetlb;
 mod kept;
 pub mod numa;
 pub mod text;
+mod unfound;
 pub mod v1;
 pub mod v2;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use agent_core::cli::PathArgs;
 use agent_core::read::{Scratch, fields, parse_u64};
 use tracing::{debug, warn};
 
 use self::find::{Finder, Place};
+use self::unfound::Unfound;
 use super::Source;
 use crate::container::Container;
 use crate::net_dev::read_interfaces;
@@ -61,7 +64,7 @@ pub struct CgroupSource {
     most_kept: usize,
     open: HashMap<String, Open>,
     running: Option<Running>,
-    failing: bool,
+    unfound: Unfound,
     scratch: Scratch,
 }
 
@@ -85,7 +88,7 @@ impl CgroupSource {
             most_kept: descriptors / 2 / FILES_PER_CONTAINER,
             open: HashMap::new(),
             running: None,
-            failing: false,
+            unfound: Unfound::default(),
             scratch: Scratch::default(),
         }
     }
@@ -100,9 +103,11 @@ impl CgroupSource {
     fn files(&mut self, container: &Container) -> Option<(&mut Open, &mut Scratch)> {
         if self.open.get(&container.id).is_none_or(|open| open.pid != container.pid) {
             self.open.remove(&container.id);
-            let found = self.finder.find(container, &mut self.scratch);
-            self.tell(container, found.is_some());
-            let found = found?;
+            let Some(found) = self.finder.find(container, &mut self.scratch) else {
+                self.tell_unfound(container);
+                return None;
+            };
+            self.unfound.found(&container.id);
             let keep = self.open.len() < self.most_kept;
             let open = Open {
                 pid: container.pid,
@@ -114,23 +119,20 @@ impl CgroupSource {
         Some((self.open.get_mut(&container.id)?, &mut self.scratch))
     }
 
-    /// Says once that cgroups cannot be found, and not again before one was found.
-    fn tell(&mut self, container: &Container, found: bool) {
+    /// Notes that a container has no cgroup, and says so where it goes on running.
+    fn tell_unfound(&mut self, container: &Container) {
         let Container { id, name, .. } = container;
-        match (found, self.failing) {
-            (true, _) => self.failing = false,
-            (false, true) => debug!(container.id = id, container.name = name, "no cgroup found"),
-            (false, false) => {
-                self.failing = true;
-                warn!(
-                    container.id = id,
-                    container.name = name,
-                    cgroups = %self.finder.root().display(),
-                    procfs = %self.procfs.display(),
-                    "the cgroup of a running container was not found: is the host's /sys at --path.sysfs and its \
-                     /proc at --path.procfs?"
-                );
-            }
+        if self.unfound.not_found(id, container.pid, Instant::now()) {
+            warn!(
+                container.id = id,
+                container.name = name,
+                cgroups = %self.finder.root().display(),
+                procfs = %self.procfs.display(),
+                "the cgroup of a running container was not found: is the host's /sys at --path.sysfs and its \
+                 /proc at --path.procfs?"
+            );
+        } else {
+            debug!(container.id = id, container.name = name, "no cgroup found");
         }
     }
 }
@@ -151,7 +153,9 @@ impl Source for CgroupSource {
         if self.running.as_ref().is_some_and(|last| Arc::ptr_eq(last, running)) {
             return;
         }
-        self.open.retain(|id, _| running.binary_search_by(|c| c.id.as_str().cmp(id)).is_ok());
+        let runs = |id: &str| running.binary_search_by(|c| c.id.as_str().cmp(id)).is_ok();
+        self.open.retain(|id, _| runs(id));
+        self.unfound.keep(runs);
         self.running = Some(Arc::clone(running));
     }
 
