@@ -26,7 +26,7 @@ use crate::source::cgroup::CgroupSource;
 use crate::source::stats::StatsSource;
 use crate::source::{AutoSource, Choice, Source};
 use crate::store::Store;
-use crate::{cluster, socket_proxy};
+use crate::{cluster, doctor, socket_proxy};
 
 /// The agent `container-exporter`.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Agent for ContainerExporter {
     }
 
     fn subcommands() -> Vec<Subcommand<Config>> {
-        vec![cluster::subcommand(), socket_proxy::subcommand()]
+        vec![cluster::subcommand(), doctor::subcommand(), socket_proxy::subcommand()]
     }
 
     async fn run(config: Config, mut context: Context) -> Result<(), RunError> {

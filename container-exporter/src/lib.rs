@@ -14,6 +14,7 @@ pub mod config;
 pub mod container;
 pub mod disk_usage;
 pub mod docker_sum;
+pub mod doctor;
 pub mod follow;
 pub mod host;
 pub mod labels;

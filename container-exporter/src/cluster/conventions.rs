@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// What a label can say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Key {
+pub(crate) enum Key {
     /// `false` takes the service out.
     Scrape,
     Port,
@@ -36,16 +36,16 @@ const AGENTS: [(&str, &str, u16); 3] = [
 ];
 
 /// What the cluster view itself is called as a job.
-pub(super) const CLUSTER_JOB: &str = "swarm-cluster";
+pub(crate) const CLUSTER_JOB: &str = "swarm-cluster";
 
 /// The value of a label under any of its names.
-pub(super) fn get(labels: Option<&HashMap<String, String>>, key: Key) -> Option<&str> {
+pub(crate) fn get(labels: Option<&HashMap<String, String>>, key: Key) -> Option<&str> {
     let (_, names) = LABELS.iter().find(|(known, _)| *known == key)?;
     names.iter().find_map(|name| labels?.get(*name)).map(String::as_str).filter(|value| !value.is_empty())
 }
 
 /// Job and port of an agent; its first argument tells what container-exporter is.
-pub(super) fn agent(image: &str, first_argument: Option<&str>) -> Option<(&'static str, u16)> {
+pub(crate) fn agent(image: &str, first_argument: Option<&str>) -> Option<(&'static str, u16)> {
     let name = image.split('@').next()?.rsplit('/').next()?.split(':').next()?;
     let (_, job, port) = AGENTS.into_iter().find(|(agent, ..)| *agent == name)?;
     match (name, first_argument) {
