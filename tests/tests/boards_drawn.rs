@@ -48,7 +48,7 @@ fn every_board_is_drawn() {
     let end = Instant::now() + LIMIT / 2;
     for board in &boards {
         let uid = board.uid();
-        let path = format!("/d/{uid}?from=now-5m&to=now&rows=open");
+        let path = format!("/d/{uid}?from=now-2m&to=now&rows=open");
         let mut found = Vec::new();
         until(LIMIT, &uid, || {
             let drawn = draw(&mut browser, &viewer, &path);
@@ -138,12 +138,14 @@ mod faults {
         ];
         json!({
             "uid": "faults", "title": "Faults", "schemaVersion": 41, "timezone": "utc", "time": {"from": "now-2m", "to": "now"},
-            "links": [{"type": "link", "title": "Other", "url": "/d/other", "includeVars": true, "keepTime": true}],
+            "links": [{"type": "link", "title": "Other", "url": "/d/other", "includeVars": true, "keepTime": true},
+                {"type": "link", "title": "Elsewhere", "url": "${elsewhere:raw}/app#/view?_g=(from:'${__from:date:iso}')&q=%2F${job:regex}%2F", "targetBlank": true}],
             "annotations": {"list": [{"name": "Up", "enable": true, "iconColor": "purple", "datasource": {"uid": "${datasource}"}, "expr": "up == 1", "step": "2s", "titleFormat": "{{job}}"},
                 {"name": "Begin", "enable": true, "iconColor": "green", "datasource": {"uid": "${datasource}"}, "expr": "max(process_start_time_seconds{job=~\"$job\"}) * 1000", "step": "2s", "useValueForTime": true, "titleFormat": "Begin"}]},
             "templating": {"list": [
                 {"name": "datasource", "type": "datasource", "query": "prometheus", "current": {}},
                 {"name": "job", "type": "query", "datasource": {"uid": "${datasource}"}, "query": {"qryType": 1, "query": "label_values(up, job)", "refId": "x"}, "multi": true, "includeAll": true, "current": {}},
+                {"name": "elsewhere", "type": "textbox", "query": "http://kibana:5601", "current": {"text": "http://kibana:5601", "value": "http://kibana:5601"}},
                 {"name": "nothing", "type": "query", "datasource": {"uid": "${datasource}"}, "query": "label_values(absent_metric, job)", "current": {}},
             ]},
             "panels": panels,
@@ -244,9 +246,21 @@ fn rows_open(browser: &mut Browser) {
     browser.wait_for("document.querySelectorAll('[data-panel=\"31\"]').length === 0", "'the row is open'");
 }
 
+/// The time and the jobs in the link to another program.
+fn elsewhere(browser: &mut Browser) -> String {
+    let link =
+        browser.evaluate("document.querySelector(\"header a[href^='http://kibana']\").getAttribute('href')");
+    link.as_str().expect("a link").to_owned()
+}
+
 fn links_keep_what_is_chosen(browser: &mut Browser, viewer: &Agent) {
+    let all = elsewhere(browser);
+    assert!(all.starts_with("http://kibana:5601/app#/view?_g=(from:'20"), "{all}");
+    assert!(all.ends_with("Z')&q=%2F(one|two)%2F"), "{all}");
     let one = draw(browser, viewer, "/d/faults?var-job=one&from=now-90s&to=now");
     assert_eq!(one.report["variables"]["job"]["values"], json!(["one"]));
+    let link = elsewhere(browser);
+    assert!(link.ends_with("&q=%2Fone%2F"), "{link}");
     assert!(one.panels().iter().all(|panel| panel["title"] != "Repeated two"), "{}", one.report);
     browser.click("header a[href^='/d/other']");
     browser.wait_for("window.__viewer?.board === 'other'", "location.href");
