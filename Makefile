@@ -69,9 +69,9 @@ configs: ## write the lists of rules and boards into the stack files, from what 
 test: ## run every test
 	@bash tests/run.sh
 
-test-loss: ## every fault with every rotation and framing, more search engines, a small and strict one
+test-loss: ## every fault with every rotation and framing, more search engines, a small and strict one, a cluster that loses a node
 	@LOSS=all bash tests/run.sh conservation
-	cargo test -p e2e --locked --test e2e delivery:: -- --ignored --test-threads=1
+	cargo test -p e2e --locked --test e2e -- --ignored --test-threads=1 delivery:: search_cluster::
 
 test-vm: ## what needs systemd or cgroup v2, in a virtual machine
 	@bash tests/vm.sh

@@ -1,12 +1,14 @@
 //! A real search engine as a process of this machine, made of jars by `tests/lab/search-engine`.
 
 use std::process::Command;
+use std::thread;
 
 use serde_json::Value;
 
 use crate::agent::free_port;
 use crate::command::run;
 use crate::http::{self, Answer};
+use crate::wait::{LIMIT, ensure, until};
 
 /// Which engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct SearchEngine {
     name: String,
     port: u16,
     kind: Kind,
+    is_secured: bool,
+    heap: &'static str,
     data: tempfile::TempDir,
     settings: Vec<String>,
 }
@@ -35,26 +39,67 @@ pub struct SearchEngine {
 impl SearchEngine {
     /// Starts a node with these settings and waits until it answers.
     pub fn start(kind: Kind, name: &str, settings: &[&str]) -> Self {
-        let engine = Self {
+        let engine = Self::new(kind, name, settings);
+        engine.resume();
+        engine
+    }
+
+    fn new(kind: Kind, name: &str, settings: &[&str]) -> Self {
+        Self {
             name: format!("e2e{}{name}", std::process::id()),
             port: free_port(),
             kind,
+            is_secured: kind != Kind::OpenSearch,
+            heap: "512m",
             data: tempfile::tempdir().expect("a folder"),
             settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
-        };
-        engine.resume();
-        engine
+        }
+    }
+
+    /// Starts three small nodes of Elasticsearch 8 without users that form a cluster; the first one is its master.
+    pub fn cluster(name: &str) -> [Self; 3] {
+        let ports = [(); 3].map(|()| free_port());
+        let hosts = ports.map(|port| format!("127.0.0.1:{port}")).join(",");
+        let nodes = [0, 1, 2].map(|number| {
+            let settings = [
+                format!("cluster.name=e2e{}{name}", std::process::id()),
+                format!("node.name=n{number}"),
+                "cluster.initial_master_nodes=n0".to_owned(),
+                format!("discovery.seed_hosts={hosts}"),
+                format!("transport.port={}", ports[number]),
+            ];
+            let settings: Vec<_> = settings.iter().map(String::as_str).collect();
+            let mut node = Self::new(Kind::Elasticsearch8, &format!("{name}{number}"), &settings);
+            (node.is_secured, node.heap) = (false, "320m");
+            node
+        });
+        thread::scope(|scope| {
+            for node in &nodes {
+                scope.spawn(|| node.resume());
+            }
+        });
+        let expect = nodes.len();
+        until(LIMIT, "a cluster", || {
+            let health = nodes[0].call("GET", "/_cluster/health", &Value::Null);
+            let there = health.json()["number_of_nodes"].as_u64();
+            ensure(there == Some(expect as u64), health.body)
+        });
+        nodes
     }
 
     /// Starts it (again), with the data that it has.
     pub fn resume(&self) {
         let (port, data) = (self.port.to_string(), self.data.path().display().to_string());
         let mut arguments = vec!["up", "--name", &self.name, "--port", &port, "--data", &data];
-        arguments.extend(match self.kind {
-            Kind::Elasticsearch8 => vec!["--password", PASSWORD],
-            Kind::Elasticsearch9 => vec!["--elasticsearch9", "--password", PASSWORD],
-            Kind::OpenSearch => vec!["--opensearch"],
+        arguments.extend(["--heap", self.heap]);
+        arguments.push(match self.kind {
+            Kind::Elasticsearch8 => "--elasticsearch",
+            Kind::Elasticsearch9 => "--elasticsearch9",
+            Kind::OpenSearch => "--opensearch",
         });
+        if self.is_secured {
+            arguments.extend(["--password", PASSWORD]);
+        }
         // A disk that is nearly full is this machine's matter.
         arguments.push("cluster.routing.allocation.disk.threshold_enabled=false");
         arguments.extend(self.settings.iter().map(String::as_str));
@@ -68,16 +113,16 @@ impl SearchEngine {
         let pid = format!("{cache}/swarmscope/search-engine/run/{}/pid", self.name);
         let pid = std::fs::read_to_string(pid).expect("the node runs");
         run("kill", &["-KILL", pid.trim()]);
-        crate::wait::until(crate::wait::LIMIT, "the end of the search engine", || {
+        until(LIMIT, "the end of the search engine", || {
             // Whoever inherited it may never ask how it ended.
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-            crate::wait::ensure(stat.is_empty() || stat.contains(") Z "), stat)
+            ensure(stat.is_empty() || stat.contains(") Z "), stat)
         });
     }
 
     /// Whether it knows users and API keys.
     pub fn is_secured(&self) -> bool {
-        self.kind != Kind::OpenSearch
+        self.is_secured
     }
 
     /// `host:port`.

@@ -33,6 +33,7 @@ mod logspout;
 mod node_exporter_live;
 mod plain_container;
 mod rules;
+mod search_cluster;
 mod socket_proxy;
 mod sources;
 mod stack;
