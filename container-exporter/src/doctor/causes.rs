@@ -33,7 +33,7 @@ causes! {
         "docker node update --availability active NODE when it is to work again"
     NETWORK_MISSING Problem "network-missing"
         "The overlay network of the stack is not there."
-        "make network-wide names right: --network NAME, or run make up"
+        "name the network of the agents by --network, or run make up"
     OVERLAY_FULL Problem "overlay-full"
         "The tasks of the Swarm need almost all addresses of the overlay network, or more; tasks without one never start."
         "make up with another NETWORK and a larger SUBNET, for example 10.99.0.0/16: a network cannot grow"

@@ -10,6 +10,8 @@ use super::{SPOOL_IN_USE, SPOOL_ROOM, STATE_LOST, STATE_NONE, STATE_UNUSABLE};
 use crate::config::Config;
 use crate::position::store::Positions;
 
+/// File systems that containers' own layers are; another root is that of a machine or kept by somebody.
+const LAYERS: [&str; 4] = ["aufs", "fuse-overlayfs", "fuse.fuse-overlayfs", "overlay"];
 /// File systems that are memory.
 const MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
 
@@ -67,7 +69,7 @@ fn lost_with_the_container<'m>(mounts: &'m str, folder: &Path) -> Option<&'m str
     if MEMORY.contains(&kind) {
         return Some("a file system in memory");
     }
-    (point == "/").then_some("the container's own layer")
+    (point == "/" && LAYERS.contains(&kind)).then_some("the container's own layer")
 }
 
 #[cfg(test)]
@@ -80,6 +82,7 @@ mod tests {
         let folder = Path::new("/var/lib/log-router");
         let with = |more: &str| lost_with_the_container(&format!("{root}{more}"), folder).map(str::to_owned);
         assert_eq!(with("").as_deref(), Some("the container's own layer"));
+        assert_eq!(lost_with_the_container("22 1 254:0 / / rw - ext4 /dev/vda rw\n", folder), None);
         assert_eq!(with("23 22 254:0 /v /var/lib/log-router rw - ext4 /dev/vda rw\n"), None);
         assert_eq!(
             with("23 22 254:0 /v /var/lib/log-router-2 rw - ext4 /dev/vda rw\n").as_deref(),
