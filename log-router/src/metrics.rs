@@ -1,7 +1,8 @@
 //! What the router counts. Counters live in a registry of `prometheus-client`; what is a matter of the moment is read at
 //! scrape time by [`Routes`].
 
-use std::collections::HashMap;
+mod messages;
+
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,8 +15,8 @@ use agent_core::prometheus::metrics::gauge::Gauge;
 use agent_core::prometheus::metrics::histogram::Histogram;
 use agent_core::prometheus::registry::Registry;
 
+use self::messages::Messages;
 use crate::container::Container;
-use crate::priority::SEVERITY_NAMES;
 use crate::record::{Batch, PerStream, Stream};
 use crate::source::assemble::Tally;
 use crate::time;
@@ -46,38 +47,6 @@ pub struct Metrics {
     read_bytes: ByRoute,
     masked: ByRoute,
     messages: Messages,
-}
-
-/// `log_messages_total`, which counts a line once however many routes it goes: the first route that reads a container
-/// counts for it.
-#[derive(Debug, Clone, Default)]
-struct Messages {
-    counters: ByRouteAnd,
-    counted_by: Arc<Mutex<HashMap<String, String>>>,
-}
-
-impl Messages {
-    fn count(&self, route: &str, container: &Container, severities: &[u64; 8]) {
-        {
-            let mut counted_by = self.counted_by.lock().unwrap_or_else(PoisonError::into_inner);
-            if counted_by.entry(container.id.clone()).or_insert_with(|| route.to_owned()) != route {
-                return;
-            }
-        }
-        let service = container.service().unwrap_or_default();
-        for (name, count) in SEVERITY_NAMES.iter().zip(severities).filter(|(_, count)| **count > 0) {
-            self.counters
-                .get_or_create(&[("service", service.to_owned()), ("severity", (*name).to_owned())])
-                .inc_by(*count);
-        }
-    }
-
-    fn forget(&self, route: &str, id: &str) {
-        let mut counted_by = self.counted_by.lock().unwrap_or_else(PoisonError::into_inner);
-        if counted_by.get(id).is_some_and(|counter| counter == route) {
-            counted_by.remove(id);
-        }
-    }
 }
 
 impl Metrics {
@@ -490,7 +459,6 @@ impl Collector for Routes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use agent_core::prometheus::encoding::text::encode;
     use agent_core::testing::collect;
 
     #[test]
@@ -509,28 +477,6 @@ mod tests {
             "log_router_containers{route=\"udp://x:1\",source=\"json-file\"} 2",
             "log_router_containers{route=\"udp://x:1\",source=\"unreadable\"} 1",
             "log_router_container_unreadable{route=\"udp://x:1\",container=\"quiet\",driver=\"none\"} 1",
-        ] {
-            assert!(text.contains(line), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_message_counts_once_however_many_routes_take_it() {
-        let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry);
-        let (first, second) = (metrics.route("a"), metrics.route("b"));
-        let labels = [("com.docker.swarm.service.name".to_owned(), "web".to_owned())].into();
-        let container = Container { id: "1".to_owned(), labels, ..Container::default() };
-        let tally = Tally { severities: [0, 0, 0, 2, 0, 0, 5, 0], ..Tally::default() };
-        first.read(&container, &tally);
-        second.read(&container, &tally);
-        first.forget(&container);
-        second.read(&container, &tally);
-        let mut text = String::new();
-        encode(&mut text, &registry).unwrap();
-        for line in [
-            "log_messages_total{service=\"web\",severity=\"error\"} 4",
-            "log_messages_total{service=\"web\",severity=\"info\"} 10",
         ] {
             assert!(text.contains(line), "{text}");
         }
