@@ -74,7 +74,7 @@ fn flags(text: &str) -> BTreeSet<String> {
     let flag = Regex::new("^--[a-z][A-Za-z0-9_.-]*").expect("a pattern");
     // NAME stands for any collector.
     let found = code(text).filter_map(|code| flag.find(code)).map(|found| found.as_str().to_owned());
-    found.filter(|flag| !flag.ends_with(".NAME")).collect()
+    found.filter(|flag| flag.strip_suffix(".NAME").is_none()).collect()
 }
 
 /// Tables with one of our programs as the second column: the program, and each cell below.

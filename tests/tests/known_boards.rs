@@ -59,7 +59,7 @@ const OURS: &str = "ours";
 const MORE: &str = "more";
 const PEERS: [&str; 2] = ["installed", "newest"];
 
-/// In fin_wait2 and close_wait until it is dropped.
+/// In the states `fin_wait2` and `close_wait` until it is dropped.
 fn half_closed_connection() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let client = TcpStream::connect(listener.local_addr().expect("its address")).expect("a connection");
