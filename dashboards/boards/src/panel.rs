@@ -220,6 +220,13 @@ impl Panel {
         panel
     }
 
+    /// Two ways of one thing, each a way and its word in the legend behind `who`: the second goes below the axis.
+    #[must_use]
+    pub fn both_ways(self, who: &str, ways: [(&str, &str); 2], text: impl Fn(&str) -> String) -> Self {
+        let add = |panel: Self, (way, word): (&str, &str)| panel.range(text(way), format!("{who} {word}"));
+        ways.into_iter().fold(self, add).below()
+    }
+
     /// The series of the latest query go below the axis.
     #[must_use]
     pub fn below(mut self) -> Self {

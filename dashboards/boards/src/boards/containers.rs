@@ -100,11 +100,7 @@ fn in_and_out(
 ) -> Panel {
     let text =
         |way: &str| leaders(3, &["name"], &sum_by("name", &rate(&of_tasks(&family.replace("WAY", way), ""))));
-    let [(inwards, received), (outwards, sent)] = ways;
-    Panel::lines(title, question, unit)
-        .range(text(inwards), format!("{{{{name}}}} {received}"))
-        .range(text(outwards), format!("{{{{name}}}} {sent}"))
-        .below()
+    Panel::lines(title, question, unit).both_ways("{{name}}", ways, text)
 }
 
 const NETWORK: [(&str, &str); 2] = [("receive", "received"), ("transmit", "sent")];

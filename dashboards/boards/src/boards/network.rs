@@ -85,9 +85,7 @@ fn in_and_out(title: &'static str, question: &'static str, unit: Unit, what: &st
         leaders(3, &["node_name", "device"], &format!("sum by (node_name, device) ({text})"))
     };
     Panel::lines(title, question, unit)
-        .range(text("receive"), "{{node_name}} {{device}} received")
-        .range(text("transmit"), "{{node_name}} {{device}} sent")
-        .below()
+        .both_ways("{{node_name}} {{device}}", [("receive", "received"), ("transmit", "sent")], text)
         .drill(Id::Node, "node", "node_name")
 }
 

@@ -90,11 +90,7 @@ fn in_and_out(panel: Panel, family: &str, ways: [(&str, &str); 2]) -> Panel {
         let text = rate(&family.replace("WAY", way));
         leaders(3, &["device"], &format!("sum by (device) ({})", on_nodes(&text)))
     };
-    let [(inwards, received), (outwards, sent)] = ways;
-    panel
-        .range(text(inwards), format!("{{{{device}}}} {received}"))
-        .range(text(outwards), format!("{{{{device}}}} {sent}"))
-        .below()
+    panel.both_ways("{{device}}", ways, text)
 }
 
 fn traffic() -> Panel {

@@ -154,9 +154,7 @@ fn traffic() -> Panel {
         "Which nodes send and receive most? Sent is below the axis.",
         Unit::BytesPerSecond,
     )
-    .range(bytes("receive"), "{{node_name}} received")
-    .range(bytes("transmit"), "{{node_name}} sent")
-    .below()
+    .both_ways("{{node_name}}", [("receive", "received"), ("transmit", "sent")], bytes)
     .drill(Id::Node, "node", "node_name")
 }
 

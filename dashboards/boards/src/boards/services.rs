@@ -215,12 +215,11 @@ fn in_and_out(
     let text = |way: &str| {
         leaders(3, &[SERVICE], &sum_by(SERVICE, &rate(&of_services(&family.replace("WAY", way), ""))))
     };
-    let [(inwards, received), (outwards, sent)] = ways;
-    Panel::lines(title, question, unit)
-        .range(text(inwards), format!("{{{{{SERVICE}}}}} {received}"))
-        .range(text(outwards), format!("{{{{{SERVICE}}}}} {sent}"))
-        .below()
-        .drill(Id::Network, "service", SERVICE)
+    Panel::lines(title, question, unit).both_ways(&format!("{{{{{SERVICE}}}}}"), ways, text).drill(
+        Id::Network,
+        "service",
+        SERVICE,
+    )
 }
 
 fn traffic() -> Row {
