@@ -1,50 +1,29 @@
 //! Alerts of the demo, from the rule to Alertmanager's API: they fire with the node's and the service's name, and are
 //! resolved when their cause is gone.
 
-use std::path::Path;
-use std::process::Command;
-
 use e2e::engine::Engine;
 use e2e::http::{basic, get_with};
+use e2e::make_up::MakeUp;
 use e2e::wait::{LIMIT, ensure, until};
 use serde_json::Value;
 
 struct Demo {
-    engine: Engine,
+    stack: MakeUp,
     password: String,
 }
 
 impl Demo {
     fn up() -> Self {
-        let mut demo = Self { engine: Engine::start("demo", 18), password: String::new() };
-        println!("{}", demo.run("up.sh", &[("STACKS", "agents metrics")]));
-        demo.run("password.sh", &[]).trim().clone_into(&mut demo.password);
-        println!("{}", demo.run("demo.sh", &[]));
-        demo
-    }
-
-    /// Runs a script of `deploy/` on the test's engine; what it printed on both streams.
-    fn run(&self, script: &str, variables: &[(&str, &str)]) -> String {
-        let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
-        let output = Command::new("bash")
-            .arg("-c")
-            .arg(format!("bash {}/{script} 2>&1", deploy.display()))
-            .env("DOCKER_HOST", self.engine.host())
-            .env("STATE_DIR", self.engine.data().with_file_name("state"))
-            .env("SKIP_BUILD", "1")
-            .env("WAIT_SECONDS", "900")
-            .env("ADVERTISE_ADDR", self.engine.address())
-            .envs(variables.iter().copied())
-            .output()
-            .expect("bash");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{script}: {}\n{text}", output.status);
-        text
+        let stack = MakeUp::on(Engine::start("demo", 18));
+        stack.up("agents metrics");
+        let password = stack.run("password.sh", &[]).trim().to_owned();
+        stack.run("demo.sh", &[]);
+        Self { stack, password }
     }
 
     /// The alerts that Alertmanager has now; those that are resolved it leaves out.
     fn alerts(&self) -> Result<Vec<Value>, String> {
-        let url = format!("http://{}:9093/api/v2/alerts", self.engine.address());
+        let url = format!("http://{}:9093/api/v2/alerts", self.stack.engine.address());
         let answer = get_with(&url, &[("authorization", &basic("admin", &self.password))])?;
         ensure(answer.status == 200, answer.body.clone())?;
         Ok(answer.json().as_array().cloned().unwrap_or_default())
@@ -80,7 +59,8 @@ fn summaries(alerts: &[Value]) -> String {
 #[test]
 fn alerts_of_the_demo_fire_and_end() {
     let demo = Demo::up();
-    let node = demo.engine.docker(&["info", "-f", "{{.Name}}"]);
+    let engine = &demo.stack.engine;
+    let node = engine.docker(&["info", "-f", "{{.Name}}"]);
 
     let killed = demo.fires("ContainerOOMKilled", "demo_memory-eater");
     assert_eq!(killed["labels"]["node_name"], node.as_str());
@@ -93,9 +73,9 @@ fn alerts_of_the_demo_fire_and_end() {
     let nowhere = demo.fires("ServiceWithoutTasks", "demo_nowhere");
     assert_eq!(nowhere["status"]["state"], "active");
 
-    demo.engine.docker(&["service", "rm", "demo_memory-eater"]);
+    engine.docker(&["service", "rm", "demo_memory-eater"]);
     demo.ends("ContainerOOMKilled", "demo_memory-eater");
-    let node_id = demo.engine.docker(&["info", "-f", "{{.Swarm.NodeID}}"]);
-    demo.engine.docker(&["node", "update", "--label-add", "io.swarmscope.nowhere=true", &node_id]);
+    let node_id = engine.docker(&["info", "-f", "{{.Swarm.NodeID}}"]);
+    engine.docker(&["node", "update", "--label-add", "io.swarmscope.nowhere=true", &node_id]);
     demo.ends("ServiceWithoutTasks", "demo_nowhere");
 }
