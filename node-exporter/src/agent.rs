@@ -101,6 +101,7 @@ impl Agent for NodeExporter {
             };
             // Bad values of a collector that is off are told as well.
             let build = (spec.build)(given).map_err(|e| errors.extend(e)).ok();
+            let build = build.map(|build| if spec.driven { build.driven() } else { build });
             if given.switch(&spec.switch()).unwrap_or(default) {
                 chosen.extend(build.map(|build| (spec.name, build)));
             } else {

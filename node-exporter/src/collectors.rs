@@ -101,7 +101,8 @@ pub const COLLECTORS: &[Spec] = &[
         "S/class/net/{bonding_masters,*/bonding/slaves}",
         &[],
         |_| Ok(Build::new(bonding::Bonding::new)),
-    ),
+    )
+    .driven(),
     on("btrfs", "space and commits of Btrfs file systems", "S/fs/btrfs", &[], |_| {
         Ok(Build::new(btrfs::Btrfs::new))
     }),
@@ -155,7 +156,8 @@ pub const COLLECTORS: &[Spec] = &[
     ),
     on("dmi", "what the firmware says of the machine", "S/class/dmi/id", &[], |_| {
         Ok(Build::new(dmi::Dmi::new))
-    }),
+    })
+    .driven(),
     on(
         "dmmultipath",
         "disks that are reached over several paths, and which of those work",
@@ -169,7 +171,8 @@ pub const COLLECTORS: &[Spec] = &[
     }),
     on("edac", "memory errors, corrected or not", "S/devices/system/edac/mc", &[], |_| {
         Ok(Build::new(edac::Edac::new))
-    }),
+    })
+    .driven(),
     on("entropy", "the kernel's entropy pool", "P/sys/kernel/random/{entropy_avail,poolsize}", &[], |_| {
         Ok(Build::new(entropy::Entropy::new))
     }),
@@ -182,7 +185,8 @@ pub const COLLECTORS: &[Spec] = &[
     ),
     on("fibrechannel", "ports of Fibre Channel adapters", "S/class/fc_host", &[], |_| {
         Ok(Build::new(fibrechannel::Fibrechannel::new))
-    }),
+    })
+    .driven(),
     on("filefd", "open files of the whole system, and the limit", "P/sys/fs/file-nr", &[], |_| {
         Ok(Build::new(filefd::Filefd::new))
     }),
@@ -199,10 +203,12 @@ pub const COLLECTORS: &[Spec] = &[
         "S/class/hwmon",
         hwmon::FLAGS,
         hwmon::build,
-    ),
+    )
+    .driven(),
     on("infiniband", "ports of InfiniBand and RoCE adapters", "S/class/infiniband", &[], |_| {
         Ok(Build::new(infiniband::Infiniband::new))
-    }),
+    })
+    .driven(),
     off(
         "interrupts",
         "interrupts by CPU, number and device",
@@ -216,7 +222,8 @@ pub const COLLECTORS: &[Spec] = &[
         "P/1/net/ip_vs, P/1/net/ip_vs_stats",
         ipvs::FLAGS,
         ipvs::build,
-    ),
+    )
+    .driven(),
     on(
         "kernel_hung",
         "tasks that the kernel found hanging",
@@ -238,7 +245,8 @@ pub const COLLECTORS: &[Spec] = &[
     }),
     on("mdadm", "state, disks and resync of software RAID arrays", "P/mdstat, S/block/md*/md", &[], |_| {
         Ok(Build::new(mdadm::Mdadm::new))
-    }),
+    })
+    .driven(),
     on("meminfo", "memory by use", "P/meminfo", &[], |_| Ok(Build::new(meminfo::Meminfo::new))),
     off(
         "meminfo_numa",
@@ -280,13 +288,16 @@ pub const COLLECTORS: &[Spec] = &[
     }),
     on("nfs", "what the host asked of NFS servers", "P/1/net/rpc/nfs", &[], |_| {
         Ok(Build::new(nfs::Nfs::new))
-    }),
+    })
+    .driven(),
     on("nfsd", "what the host's NFS server did", "P/1/net/rpc/nfsd", &[], |_| {
         Ok(Build::new(nfsd::Nfsd::new))
-    }),
+    })
+    .driven(),
     on("nvme", "NVMe controllers and the sizes of their namespaces", "S/class/nvme", &[], |_| {
         Ok(Build::new(nvme::Nvme::new))
-    }),
+    })
+    .driven(),
     off("nvmesubsystem", "paths to NVMe subsystems and their states", "S/class/nvme-subsystem", &[], |_| {
         Ok(Build::new(nvmesubsystem::NvmeSubsystem::new))
     }),
@@ -306,7 +317,8 @@ pub const COLLECTORS: &[Spec] = &[
         "S/class/power_supply",
         powersupplyclass::FLAGS,
         powersupplyclass::build,
-    ),
+    )
+    .driven(),
     on(
         "pressure",
         "time that tasks waited for CPU, memory, I/O and interrupts",
@@ -334,7 +346,8 @@ pub const COLLECTORS: &[Spec] = &[
     }),
     on("schedstat", "how long tasks ran on each CPU and waited for it", "P/schedstat", &[], |_| {
         Ok(Build::new(schedstat::Schedstat::new))
-    }),
+    })
+    .driven(),
     on(
         "selinux",
         "whether SELinux is on, and its modes",
@@ -380,7 +393,8 @@ pub const COLLECTORS: &[Spec] = &[
         "S/class/scsi_tape/st*/stats",
         tapestats::FLAGS,
         tapestats::build,
-    ),
+    )
+    .driven(),
     off("tcpstat", "the host's TCP connections by state", "P/1/net/{tcp,tcp6}", &[], |_| {
         Ok(Build::new(tcpstat::Tcpstat::new))
     }),
@@ -393,7 +407,8 @@ pub const COLLECTORS: &[Spec] = &[
     ),
     on("thermal_zone", "temperatures and how far cooling is turned up", "S/class/thermal", &[], |_| {
         Ok(Build::new(thermal_zone::ThermalZone::new))
-    }),
+    })
+    .driven(),
     on(
         "time",
         "the system's time and its clock sources",
@@ -419,7 +434,8 @@ pub const COLLECTORS: &[Spec] = &[
     ),
     on("watchdog", "timers that restart a machine which hangs", "S/class/watchdog", &[], |_| {
         Ok(Build::new(watchdog::Watchdog::new))
-    }),
+    })
+    .driven(),
     off(
         "wifi",
         "wireless devices, their networks and the stations that they talk to",
@@ -435,7 +451,8 @@ pub const COLLECTORS: &[Spec] = &[
     }),
     on("zfs", "OpenZFS's statistics and the state of its pools", "P/spl/kstat/zfs", &[], |_| {
         Ok(Build::new(zfs::Zfs::new))
-    }),
+    })
+    .driven(),
     off("zoneinfo", "memory by NUMA node and zone", "P/zoneinfo", &[], |_| {
         Ok(Build::new(zoneinfo::Zoneinfo::new))
     }),

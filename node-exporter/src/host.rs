@@ -8,6 +8,7 @@ use agent_core::collector::CollectError;
 use agent_core::identity::SharedIdentity;
 use agent_core::read::{KeptFile, Scratch, parse_u64};
 
+use crate::events::Events;
 use crate::network::ClassNet;
 
 /// Roots of the host's virtual file systems, as flags give them.
@@ -53,6 +54,8 @@ pub struct Host {
     pub foreign_network: bool,
     /// Its network devices as sysfs has them.
     pub devices: ClassNet,
+    /// The kernel's count of devices and drivers that came or went.
+    pub events: Events,
     /// The node's name and ID.
     pub identity: SharedIdentity,
 }
@@ -67,7 +70,8 @@ impl Host {
             |process: &str| fs::metadata(roots.procfs.join(process).join("net/dev")).ok().map(|m| m.ino());
         let equal = inode("1").is_some_and(|first| Some(first) == inode("self"));
         let devices = ClassNet::new(roots.sysfs.join("class/net"));
-        Self { foreign_network: visible && !equal, roots, network, devices, identity }
+        let events = Events::new(KeptFile::new(roots.sysfs.join("kernel/uevent_seqnum")));
+        Self { foreign_network: visible && !equal, roots, network, devices, events, identity }
     }
 
     /// A file below `/proc`.

@@ -9,6 +9,7 @@ pub mod bus;
 pub mod collectors;
 pub mod confinement;
 mod doctor;
+pub mod events;
 pub mod filter;
 pub mod flags;
 pub mod host;

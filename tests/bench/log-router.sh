@@ -9,6 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+bash tests/prepare.sh
 cargo build --quiet --release --locked -p log-router
 cargo build --quiet --locked -p e2e --example bench-log-router
 target=$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')

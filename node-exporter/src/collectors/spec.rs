@@ -5,6 +5,7 @@ use std::fmt;
 use agent_core::collector::Collector;
 use agent_core::error::ConfigErrors;
 
+use crate::events::Driven;
 use crate::flags::{Flag, Given};
 use crate::host::Host;
 
@@ -21,11 +22,19 @@ pub struct Spec {
     pub reads: &'static str,
     /// Its flags.
     pub flags: &'static [Flag],
+    /// Whether what it is about comes and goes with the kernel's events only, see [`Driven`].
+    pub driven: bool,
     /// Checks its flags; the result makes the collector.
     pub build: Check,
 }
 
 impl Spec {
+    /// For what comes with a driver or a device of its own.
+    #[must_use]
+    pub(super) const fn driven(self) -> Self {
+        Self { driven: true, ..self }
+    }
+
     /// The flag that switches it on, without dashes.
     pub fn switch(&self) -> String {
         format!("collector.{}", self.name)
@@ -43,7 +52,7 @@ pub(super) const fn on(
     flags: &'static [Flag],
     build: Check,
 ) -> Spec {
-    Spec { name, default_on: true, about, reads, flags, build }
+    Spec { name, default_on: true, about, reads, flags, driven: false, build }
 }
 
 /// What runs only where it is asked for.
@@ -66,6 +75,11 @@ impl Build {
     /// From a constructor that has its settings.
     pub fn new<C: Collector + 'static>(make: impl Fn(&Host) -> C + Send + 'static) -> Self {
         Self(Box::new(move |host| Box::new(make(host))))
+    }
+
+    /// The same as [`Driven`].
+    pub fn driven(self) -> Self {
+        Self(Box::new(move |host| Box::new(Driven::new(self.make(host), host.events.clone()))))
     }
 
     /// The collector.

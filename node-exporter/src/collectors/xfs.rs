@@ -71,10 +71,10 @@ impl Xfs {
     fn read_all(&mut self) -> Result<Vec<(String, Numbers)>, CollectError> {
         let all = self
             .folder
-            .list()?
+            // The sums over all file systems.
+            .list_where(|name| name != "stats")?
             .into_iter()
             .filter_map(|name| {
-                // The folder has a file of the sums over all file systems too, one level higher.
                 let content = self.scratch.read(&self.folder.path().join(&name).join("stats/stats")).ok()?;
                 Some((name, parse(content)))
             })
