@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help up down boards demo demo-down pictures password compose compose-down secrets tls files images configs test test-loss test-vm test-swarm fuzz bench scale soak release doctor check
+.PHONY: help up down boards demo demo-down pictures password compose compose-down secrets tls files images configs test test-loss test-upstream test-vm test-swarm fuzz bench scale soak release doctor check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -72,6 +72,9 @@ test: ## run every test
 test-loss: ## every fault with every rotation and framing, more search engines, a small and strict one, a cluster that loses a node
 	@LOSS=all bash tests/run.sh conservation
 	cargo test -p e2e --locked --test e2e -- --ignored --test-threads=1 delivery:: search_cluster::
+
+test-upstream: ## node-exporter by node_exporter's own end-to-end test, which is downloaded
+	@bash tests/upstream.sh
 
 test-vm: ## what needs systemd or cgroup v2, in a virtual machine
 	@bash tests/vm.sh

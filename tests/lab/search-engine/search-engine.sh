@@ -46,7 +46,7 @@ options() {
   esac
   [ -z "$PASSWORD" ] || [ $MAIN = ElasticsearchMain ] || die "--password needs Elasticsearch 8 or 9"
   RUN=$CACHE/run/$NAME
-  ENGINE_HOME=$CACHE/$ENGINE-$VERSION-$(find "$HERE" -type f ! -name "*.md" | sort | xargs sha256sum | sha256sum | cut -c1-12)
+  ENGINE_HOME=$CACHE/$ENGINE-$VERSION-$(cd "$HERE" && find . -type f ! -name '*.md' | sort | xargs sha256sum | sha256sum | cut -c1-12)
 }
 
 alive() { # the node NAME runs
