@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Command};
 
-use crate::entry::{EXIT_RUN, EXIT_USAGE, complain};
 use crate::error::ConfigErrors;
+use crate::exit::{EXIT_RUN, EXIT_USAGE, complain};
 
 /// Something that can be wrong: a row of an agent's table, from which its document is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,13 +12,9 @@ use tracing::{error, info};
 
 use crate::cli::{Common, CommonArgs, CommonDefaults, accept_single_dashes};
 use crate::error::{ConfigErrors, RunError};
+use crate::exit::{EXIT_RUN, EXIT_USAGE, complain};
 use crate::shutdown::CancellationToken;
 use crate::{healthcheck, limits, logging, shutdown};
-
-/// Exit code for a wrong command line or configuration.
-pub const EXIT_USAGE: u8 = 2;
-/// Exit code for everything that goes wrong later.
-pub const EXIT_RUN: u8 = 1;
 
 /// One of the three programs.
 pub trait Agent {
@@ -238,10 +234,4 @@ fn start<A: Agent>(config: A::Config, mut context: Context) -> ExitCode {
             ExitCode::from(EXIT_RUN)
         }
     }
-}
-
-/// Tells the user before there is a log.
-#[expect(clippy::print_stderr, reason = "the log is set up from the command line that is wrong here")]
-pub(crate) fn complain(text: &str) {
-    eprintln!("{text}");
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::{Arg, Command};
 
 use crate::cli::{CommonDefaults, ListenAddress, parse_listen};
-use crate::entry::{EXIT_RUN, EXIT_USAGE, complain};
+use crate::exit::{EXIT_RUN, EXIT_USAGE, complain};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 const ADDRESS: &str = "web.listen-address";

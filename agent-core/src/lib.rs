@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod duration;
 pub mod entry;
 pub mod error;
+pub mod exit;
 mod healthcheck;
 pub mod identity;
 mod limits;

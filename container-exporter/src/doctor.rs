@@ -16,6 +16,7 @@ pub mod prometheus;
 pub mod said;
 pub mod services;
 pub mod swarm;
+pub mod url;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -4,17 +4,7 @@
 
 use std::fmt;
 
-use super::text::{HELP, MARK, TYPE, parse_part};
-
-/// Adds a piece. Every other piece of the encoder's is a single byte, which is pushed for a fraction of what a call to copy
-/// it costs.
-#[inline]
-pub(super) fn push(out: &mut String, piece: &str) {
-    match *piece.as_bytes() {
-        [byte] => out.push(char::from(byte)),
-        _ => out.push_str(piece),
-    }
-}
+use super::text::{HELP, MARK, TYPE, parse_part, push};
 
 /// A writer that sees each token of `prometheus-client` as its own `write_str`.
 #[derive(Debug)]

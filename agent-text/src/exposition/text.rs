@@ -9,8 +9,6 @@
 
 use std::fmt::{self, Write};
 
-use super::open_metrics::push;
-
 pub(super) const HELP: &str = "# HELP ";
 pub(super) const TYPE: &str = "# TYPE ";
 
@@ -28,6 +26,16 @@ pub(super) fn parse_part(name: &str) -> Option<(&str, &str, &str, bool)> {
     let mut parts = name.strip_prefix(SEPARATOR)?.split(SEPARATOR);
     let part = (parts.next()?, parts.next()?, parts.next()?, parts.next()? == "1");
     parts.next().is_none().then_some(part)
+}
+
+/// Adds a piece. Every other piece of the encoder's is a single byte, which is pushed for a fraction of what a call to copy
+/// it costs.
+#[inline]
+pub(super) fn push(out: &mut String, piece: &str) {
+    match *piece.as_bytes() {
+        [byte] => out.push(char::from(byte)),
+        _ => out.push_str(piece),
+    }
 }
 
 /// A writer that sees each token of `prometheus-client` as its own `write_str` (guarded by tests: the crate's

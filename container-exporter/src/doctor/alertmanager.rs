@@ -4,9 +4,10 @@ use agent_core::doctor::Finding;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::ask::{Client, Url};
+use super::ask::Client;
 use super::causes::{ALERTMANAGER_UNREACHABLE, NO_RECEIVER, NOT_ASKED};
 use super::json::text;
+use super::url::Url;
 
 /// Asks and judges; a note where there is no URL.
 pub(super) async fn read_and_examine(client: &Client, url: Option<&Url>) -> Vec<Finding> {

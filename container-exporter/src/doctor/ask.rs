@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_core::error::ConfigError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -24,6 +23,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::config::Config;
+use super::url::Url;
 
 /// How long one answer may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -31,48 +31,6 @@ const LIMIT: Duration = Duration::from_secs(10);
 const LARGEST: usize = 64 << 20;
 /// Of a refusal that is shown.
 const SHOWN: usize = 200;
-
-/// Where a server is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Url {
-    /// `https`.
-    pub tls: bool,
-    /// `host:port`.
-    pub address: String,
-    /// A prefix of all paths, without a slash at its end.
-    pub prefix: String,
-}
-
-impl Url {
-    /// Reads `http://HOST:PORT/PREFIX`.
-    pub fn parse(origin: &str, given: &str) -> Result<Self, ConfigError> {
-        let expected = "give http://HOST:PORT or https://HOST:PORT, and a path behind it if there is one";
-        let wrong = || ConfigError::new(origin, given, "is not the URL of a server", expected);
-        let (scheme, rest) = given.split_once("://").ok_or_else(wrong)?;
-        let tls = match scheme {
-            "http" => false,
-            "https" => true,
-            _ => return Err(wrong()),
-        };
-        let (address, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        if address.is_empty() || address.contains(['@', '?', '#']) || prefix.contains(['?', '#']) {
-            return Err(wrong());
-        }
-        let has_port = address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let port = if tls { 443 } else { 80 };
-        let address = if has_port { address.to_owned() } else { format!("{address}:{port}") };
-        let prefix = prefix.trim_end_matches('/');
-        let prefix = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
-        Ok(Self { tls, address, prefix })
-    }
-}
-
-impl fmt::Display for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls { "https" } else { "http" };
-        write!(f, "{scheme}://{}{}", self.address, self.prefix)
-    }
-}
 
 /// Asks with a login and authorities.
 pub struct Client {
@@ -174,21 +132,4 @@ where
     let status = answer.status().as_u16();
     let body = Limited::new(answer.into_body(), LARGEST).collect().await;
     Ok((status, body.map_err(|error| error.to_string())?.to_bytes()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls() {
-        let parse = |given| Url::parse("--prometheus.url", given);
-        assert_eq!(parse("http://prometheus:9090/").unwrap().to_string(), "http://prometheus:9090");
-        assert_eq!(parse("https://p/monitor/").unwrap().to_string(), "https://p:443/monitor");
-        assert_eq!(parse("http://[::1]:9090").unwrap().address, "[::1]:9090");
-        for bad in ["prometheus:9090", "ftp://x", "http://", "http://user:pass@x", "http://x?y"] {
-            let error = parse(bad).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("--prometheus.url: `{bad}`")), "{error}");
-        }
-    }
 }

@@ -9,7 +9,7 @@ use agent_core::entry::Environment;
 use agent_core::error::{ConfigError, ConfigErrors};
 use clap::Args;
 
-use super::ask::Url;
+use super::url::Url;
 
 /// Flags of the doctor.
 #[derive(Debug, Args)]

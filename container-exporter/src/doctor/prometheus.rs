@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use agent_core::doctor::Finding;
 use serde_json::Value;
 
-use super::ask::{Client, Url};
+use super::ask::Client;
 use super::causes::{
     JOB_EMPTY, NO_ALERTMANAGER, NOT_ASKED, PROMETHEUS_UNREACHABLE, RULE_FAILING, TARGET_DOWN,
 };
 use super::json::{list, text, texts};
+use super::url::Url;
 
 /// What Prometheus' API answers.
 #[derive(Debug, Default)]

@@ -78,6 +78,7 @@ impl Build {
     }
 
     /// The same as [`Driven`].
+    #[must_use]
     pub fn driven(self) -> Self {
         Self(Box::new(move |host| Box::new(Driven::new(self.make(host), host.events.clone()))))
     }

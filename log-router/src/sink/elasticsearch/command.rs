@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use agent_core::entry::{EXIT_RUN, Run, Subcommand};
+use agent_core::entry::{Run, Subcommand};
+use agent_core::exit::EXIT_RUN;
 
 use super::replay::replay;
 use super::setup::set_up;
