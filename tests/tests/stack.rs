@@ -4,107 +4,36 @@
 mod delay;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use e2e::engine::{BUSYBOX, Engine};
-use e2e::http::{basic, encode, get, get_with};
+use e2e::http::{basic, get, get_with};
+use e2e::make_up::MakeUp;
 use e2e::wait::{LIMIT, ensure, until};
-use serde_json::Value;
 
 const AGENTS: [&str; 3] = ["node-exporter", "container-exporter", "log-router"];
 const LINES: u64 = 10_000;
 
-struct Stack {
-    engine: Engine,
-    password: String,
-}
-
-/// Runs a script of `deploy/` on the test's engine and returns what it printed on both streams.
-fn deploy(engine: &Engine, script: &str) -> String {
-    deploy_with(engine, script, &[])
-}
-
-fn deploy_with(engine: &Engine, script: &str, variables: &[(&str, &str)]) -> String {
-    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
-    let output = Command::new("bash")
-        .arg("-c")
-        .arg(format!("bash {}/{script} 2>&1", deploy.display()))
-        .env("DOCKER_HOST", engine.host())
-        .env("STATE_DIR", state(engine))
-        .env("SKIP_BUILD", "1")
-        .env("WAIT_SECONDS", "900")
-        .env("ADVERTISE_ADDR", engine.address())
-        .envs(variables.iter().copied())
-        .output()
-        .expect("bash");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{script}: {}\n{text}", output.status);
-    text
-}
-
-fn state(engine: &Engine) -> PathBuf {
-    engine.data().with_file_name("state")
-}
-
-impl Stack {
-    fn up() -> Self {
-        let engine = Engine::start("stack", 17);
-        let text = deploy(&engine, "up.sh");
-        println!("{text}");
-        for agent in AGENTS {
-            assert!(
-                text.lines().any(|l| l.starts_with(agent) && l.contains("1/1 up")),
-                "{agent} in the table:\n{text}"
-            );
-        }
-        let password = deploy(&engine, "password.sh").trim().to_owned();
-        assert!(password.len() >= 16, "a generated password");
-        Self { engine, password }
-    }
-
-    fn query(&self, expression: &str) -> Vec<Value> {
-        self.prometheus(&format!("query?query={}", encode(expression)))["result"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    fn prometheus(&self, path: &str) -> Value {
-        let url = format!("http://{}:9090/api/v1/{path}", self.engine.address());
-        let answer = get_with(&url, &[("authorization", &basic("admin", &self.password))])
-            .expect("Prometheus answers");
-        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
-        answer.json()["data"].clone()
-    }
-
-    fn expect(&self, expression: &str) -> Value {
-        until(LIMIT, expression, || self.query(expression).first().cloned().ok_or("no series".to_owned()))
-    }
-
-    /// The ID of a service's running container.
-    fn container(&self, service: &str) -> String {
-        let filter = format!("label=com.docker.swarm.service.name={service}");
-        until(LIMIT, service, || {
-            let ids = self.engine.docker(&["ps", "-q", "--no-trunc", "--filter", &filter]);
-            ids.lines().next().map(str::to_owned).ok_or_else(|| "no container".to_owned())
-        })
-    }
-
-    /// Asks the search engine from inside its container, as nothing of it is published.
-    fn search(&self, path_and_body: &str) -> Result<Value, String> {
-        let script = format!(
-            "curl -sS -H 'content-type: application/json' -u elastic:$(cat /run/secrets/admin_password) localhost:9200/{path_and_body}"
+/// The stack, brought up, with each agent in its table.
+fn up() -> MakeUp {
+    let stack = MakeUp::on(Engine::start("stack", 17));
+    let text = stack.run("up.sh", &[]);
+    for agent in AGENTS {
+        assert!(
+            text.lines().any(|l| l.starts_with(agent) && l.contains("1/1 up")),
+            "{agent} in the table:\n{text}"
         );
-        let id = self.container("swarmscope_elasticsearch");
-        let text = self.engine.try_docker(&["exec", &id, "bash", "-c", &script])?;
-        serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))
     }
+    assert!(password(&stack).len() >= 16, "a generated password");
+    stack
+}
+
+fn password(stack: &MakeUp) -> String {
+    stack.run("password.sh", &[]).trim().to_owned()
 }
 
 #[test]
 fn the_stack_does_what_the_readme_says() {
-    let stack = Stack::up();
+    let stack = up();
     targets_are_found_by_dns(&stack);
     the_cluster_is_seen(&stack);
     interfaces_ask_for_the_password(&stack);
@@ -123,7 +52,7 @@ fn the_stack_does_what_the_readme_says() {
     down_leaves_nothing(&stack);
 }
 
-fn targets_are_found_by_dns(stack: &Stack) {
+fn targets_are_found_by_dns(stack: &MakeUp) {
     // Each was up once, but a scrape may be late on a busy machine.
     until(LIMIT, "targets", || {
         let targets = stack.prometheus("targets?state=active")["activeTargets"].clone();
@@ -144,7 +73,7 @@ fn targets_are_found_by_dns(stack: &Stack) {
     });
 }
 
-fn the_cluster_is_seen(stack: &Stack) {
+fn the_cluster_is_seen(stack: &MakeUp) {
     let name = stack.engine.docker(&["info", "-f", "{{.Name}}"]);
     let node = stack.expect("swarm_cluster_node_info * on(node_id) group_left() node_meta");
     assert_eq!(node["metric"]["node_name"], name.as_str());
@@ -164,11 +93,11 @@ fn the_cluster_is_seen(stack: &Stack) {
     ));
 }
 
-fn interfaces_ask_for_the_password(stack: &Stack) {
+fn interfaces_ask_for_the_password(stack: &MakeUp) {
     for (port, path) in [(9090, "/api/v1/query?query=up"), (9093, "/api/v2/status")] {
         let url = format!("http://{}:{port}{path}", stack.engine.address());
         assert_eq!(get(&url).expect("an answer").status, 401, "{url}");
-        let authorization = basic("admin", &stack.password);
+        let authorization = basic("admin", &password(stack));
         assert_eq!(
             get_with(&url, &[("authorization", &authorization)]).expect("an answer").status,
             200,
@@ -182,9 +111,9 @@ fn interfaces_ask_for_the_password(stack: &Stack) {
 }
 
 /// No image of Grafana can be pulled here, so the viewer stands in, on its port.
-fn boards_are_seen_without_grafana(stack: &Stack) {
+fn boards_are_seen_without_grafana(stack: &MakeUp) {
     let url = |path: &str| format!("http://{}:3000{path}", stack.engine.address());
-    let authorization = basic("admin", &stack.password);
+    let authorization = basic("admin", &password(stack));
     for path in ["/", "/api/viewer", "/api/boards/swarmscope-home", "/api/prometheus/query?query=up"] {
         assert_eq!(get(&url(path)).expect("an answer").status, 401, "{path}");
     }
@@ -207,7 +136,7 @@ fn boards_are_seen_without_grafana(stack: &Stack) {
     });
 }
 
-fn the_host_is_seen_from_inside(stack: &Stack) {
+fn the_host_is_seen_from_inside(stack: &MakeUp) {
     let name = stack.engine.docker(&["info", "-f", "{{.Name}}"]);
     let meta = stack.expect("node_meta");
     assert_eq!(meta["metric"]["node_name"], name.as_str());
@@ -220,9 +149,9 @@ fn the_host_is_seen_from_inside(stack: &Stack) {
     assert!(root["value"][1].as_str().and_then(|v| v.parse::<f64>().ok()).is_some_and(|v| v > 1e9), "{root}");
 }
 
-fn agents_have_least_rights(stack: &Stack) {
+fn agents_have_least_rights(stack: &MakeUp) {
     for (agent, user) in AGENTS.into_iter().zip(["65534:65534", "0:0", "0:0"]) {
-        let id = stack.container(&format!("swarmscope_{agent}"));
+        let id = stack.container(agent);
         let format = "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.Config.User}} {{.HostConfig.Privileged}} {{.HostConfig.Memory}}";
         let facts = stack.engine.docker(&["inspect", "-f", format, &id]);
         assert!(
@@ -236,7 +165,7 @@ fn agents_have_least_rights(stack: &Stack) {
     }
 }
 
-fn agents_images_are_small(stack: &Stack) {
+fn agents_images_are_small(stack: &MakeUp) {
     for agent in AGENTS {
         let image = format!("swarmscope/{agent}:{}", env!("CARGO_PKG_VERSION"));
         let bytes: u64 =
@@ -246,7 +175,7 @@ fn agents_images_are_small(stack: &Stack) {
     }
 }
 
-fn service(stack: &Stack, name: &str, script: &str) {
+fn service(stack: &MakeUp, name: &str, script: &str) {
     let create =
         ["service", "create", "-d", "--name", name, "--network", "swarmscope", "--endpoint-mode", "dnsrr"];
     let label = [
@@ -258,7 +187,7 @@ fn service(stack: &Stack, name: &str, script: &str) {
     stack.engine.docker(&[&create[..], &label, &[BUSYBOX, "sh", "-c", script]].concat());
 }
 
-fn a_services_cpu_and_lines_are_found(stack: &Stack) {
+fn a_services_cpu_and_lines_are_found(stack: &MakeUp) {
     service(
         stack,
         "shop_speaker",
@@ -298,7 +227,7 @@ fn a_services_cpu_and_lines_are_found(stack: &Stack) {
 }
 
 /// The number of documents of a program, and the different messages among them.
-fn counted(stack: &Stack, program: &str) -> Result<(u64, BTreeSet<String>), String> {
+fn counted(stack: &MakeUp, program: &str) -> Result<(u64, BTreeSet<String>), String> {
     let query = format!(
         "logstash-*/_search -d '{{\"size\":{LINES},\"track_total_hits\":true,\"_source\":[\"message\"],\"query\":{{\"match_phrase\":{{\"program\":\"{program}\"}}}}}}'"
     );
@@ -309,7 +238,7 @@ fn counted(stack: &Stack, program: &str) -> Result<(u64, BTreeSet<String>), Stri
     Ok((total, messages.collect()))
 }
 
-fn a_killed_router_loses_nothing(stack: &Stack) {
+fn a_killed_router_loses_nothing(stack: &MakeUp) {
     let script = format!(
         "i=1; while [ $i -le {LINES} ]; do echo line $i; i=$((i+1)); [ $((i % 500)) = 0 ] && sleep 0.2; done; sleep 3600"
     );
@@ -318,7 +247,7 @@ fn a_killed_router_loses_nothing(stack: &Stack) {
         let (documents, _) = counted(stack, "shop_counter")?;
         ensure(documents > 500, documents.to_string())
     });
-    stack.engine.docker(&["kill", "-s", "KILL", &stack.container("swarmscope_log-router")]);
+    stack.engine.docker(&["kill", "-s", "KILL", &stack.container("log-router")]);
     until(LIMIT, "all lines, none twice", || {
         let (documents, messages) = counted(stack, "shop_counter")?;
         assert!(documents <= LINES, "{documents} documents: lines were indexed twice");
@@ -332,7 +261,7 @@ fn a_killed_router_loses_nothing(stack: &Stack) {
 }
 
 /// Read back from the search engine; that it deletes at that age would take as long to see.
-fn lines_have_templates_and_an_end(stack: &Stack) {
+fn lines_have_templates_and_an_end(stack: &MakeUp) {
     let read = |path: &str| stack.search(path).unwrap_or_else(|error| panic!("{path}: {error}"));
     let template = read("_index_template/swarmscope-logstash");
     let template = &template["index_templates"][0]["index_template"];
@@ -348,7 +277,7 @@ fn lines_have_templates_and_an_end(stack: &Stack) {
 }
 
 /// The most that each service needed so far, without the page cache, is at most half of what it may have.
-fn limits_are_twice_what_was_needed(stack: &Stack) {
+fn limits_are_twice_what_was_needed(stack: &MakeUp) {
     let service = "container_label_com_docker_swarm_service_name";
     let stack_label = "container_label_com_docker_stack_namespace=\"swarmscope\"";
     let most = format!(
@@ -368,9 +297,9 @@ fn limits_are_twice_what_was_needed(stack: &Stack) {
     println!("throttled periods in ten minutes: {throttled:?}");
 }
 
-fn agents_end_at_once_as_pid_1(stack: &Stack) {
+fn agents_end_at_once_as_pid_1(stack: &MakeUp) {
     for agent in AGENTS {
-        let id = stack.container(&format!("swarmscope_{agent}"));
+        let id = stack.container(agent);
         stack.engine.docker(&["stop", "-t", "60", &id]);
         // A process that had to be killed would show 137. The Swarm may have removed the container already.
         if let Ok(code) = stack.engine.try_docker(&["inspect", "-f", "{{.State.ExitCode}}", &id]) {
@@ -379,22 +308,22 @@ fn agents_end_at_once_as_pid_1(stack: &Stack) {
     }
 }
 
-fn a_second_up_changes_nothing(stack: &Stack) {
+fn a_second_up_changes_nothing(stack: &MakeUp) {
     let mine = ["ps", "-q", "--no-trunc", "--filter", "label=com.docker.stack.namespace=swarmscope"];
     let tasks = || stack.engine.docker(&mine).lines().map(str::to_owned).collect::<BTreeSet<_>>();
     until(LIMIT, "the agents' new tasks", || ensure(tasks().len() == 8, format!("{:?}", tasks())));
     let before = tasks();
-    deploy(&stack.engine, "up.sh");
+    stack.run("up.sh", &[]);
     assert_eq!(tasks(), before);
 }
 
-fn least_rights_are_enough(stack: &Stack) {
-    let text = deploy_with(&stack.engine, "up.sh", &[("STACKS", "agents least-rights metrics logs")]);
+fn least_rights_are_enough(stack: &MakeUp) {
+    let text = stack.up("agents least-rights metrics logs");
     assert!(text.lines().any(|l| l.starts_with("docker-socket-proxy") && l.contains("1/1 up")), "{text}");
     for agent in ["container-exporter", "log-router"] {
         // The task before may still be ending.
         let facts = until(LIMIT, agent, || {
-            let id = stack.container(&format!("swarmscope_{agent}"));
+            let id = stack.container(agent);
             let facts =
                 stack.engine.try_docker(&["inspect", "-f", "{{.Config.User}} {{json .Mounts}}", &id])?;
             ensure(facts.starts_with("65534:65534 "), facts.clone())?;
@@ -411,18 +340,18 @@ fn least_rights_are_enough(stack: &Stack) {
     });
 }
 
-fn down_leaves_nothing(stack: &Stack) {
+fn down_leaves_nothing(stack: &MakeUp) {
     stack.engine.docker(&["service", "rm", "shop_speaker", "shop_clock", "shop_counter", "shop_late"]);
     until(LIMIT, "the end of our own containers", || {
         let left = stack.engine.docker(&["ps", "-aq", "--filter", "label=com.docker.stack.namespace=shop"]);
         ensure(left.is_empty(), left)
     });
-    deploy(&stack.engine, "down.sh");
+    stack.run("down.sh", &[]);
     let docker = |arguments: &[&str]| stack.engine.docker(arguments);
     assert_eq!(docker(&["info", "-f", "{{.Swarm.LocalNodeState}}"]), "inactive");
     assert_eq!(docker(&["volume", "ls", "-q"]), "");
     assert_eq!(docker(&["ps", "-aq"]), "");
     assert_eq!(docker(&["network", "ls", "-q", "--filter", "name=swarmscope"]), "");
     assert_eq!(docker(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]), BUSYBOX);
-    assert!(!state(&stack.engine).exists());
+    assert!(!stack.state().exists());
 }

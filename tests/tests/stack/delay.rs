@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use e2e::make_up::MakeUp;
 use e2e::wait::{LIMIT, ensure, until};
 use serde_json::Value;
 
-use super::{Stack, service};
+use super::service;
 
 const LINES: usize = 100;
 
 /// A service prints the time again and again while the search engine is asked again and again. Prints the median and the
 /// 99th percentile of the time from printing to finding; that each is found is what is asserted.
-pub(super) fn a_printed_line_is_found(stack: &Stack) {
+pub(super) fn a_printed_line_is_found(stack: &MakeUp) {
     // busybox' date knows no nanoseconds; the engine's own time of the line, which the document carries, does.
     service(
         stack,
@@ -35,7 +36,7 @@ pub(super) fn a_printed_line_is_found(stack: &Stack) {
 
 /// When each line was printed and first found, in seconds. Asks from within the search engine's container until all are
 /// there, so that no start of a process lies between two questions.
-fn poll(stack: &Stack) -> Result<BTreeMap<String, (f64, f64)>, String> {
+fn poll(stack: &MakeUp) -> Result<BTreeMap<String, (f64, f64)>, String> {
     // The image has bash and curl, and little else.
     let script = format!(
         "password=$(cat /run/secrets/admin_password); for ((i = 0; i < 600; i++)); do \
@@ -43,7 +44,7 @@ fn poll(stack: &Stack) -> Result<BTreeMap<String, (f64, f64)>, String> {
          echo \"$EPOCHREALTIME $answer\"; \
          missing=${{answer//tick/}}; (( ${{#answer}} - ${{#missing}} < 4 * {LINES} )) || exit 0; sleep 0.03; done"
     );
-    let id = stack.container("swarmscope_elasticsearch");
+    let id = stack.container("elasticsearch");
     let text = stack.engine.try_docker(&["exec", &id, "bash", "-c", &script])?;
     let mut found = BTreeMap::new();
     for line in text.lines() {
