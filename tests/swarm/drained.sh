@@ -4,13 +4,13 @@
 
 fault_drained() {
   fault_begins
-  swarm_docker "$swarm_manager" node update --availability drain swarm-2 >/dev/null
+  change_node "$swarm_manager" update --availability drain swarm-2
   until_true "no task is left on swarm-2" no_tasks 2
   until_true "the other targets are up" targets_up 2
   until_true "every container once" once
   alerts_name 2 NodeMissing
   returned=$(now)
-  swarm_docker "$swarm_manager" node update --availability active swarm-2 >/dev/null
+  change_node "$swarm_manager" update --availability active swarm-2
   row drained "swarm-2: drained, returned" "agents and global tasks; replicated tasks stay where they went"
   alerts_are_over 2 NodeMissing
 }

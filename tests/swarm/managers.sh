@@ -4,13 +4,13 @@
 
 fault_managers() {
   local lost other
-  swarm_docker 1 node promote swarm-2 swarm-3 >/dev/null
+  change_node 1 promote swarm-2 swarm-3
   # Makes another one lead than the node that keeps the data.
   swarm_manager=2
   until_true "swarm-2 is a manager" reachable_managers 3
-  swarm_docker 2 node demote swarm-1 >/dev/null
+  change_node 2 demote swarm-1
   until_true "two managers" reachable_managers 2
-  swarm_docker 2 node promote swarm-1 >/dev/null
+  change_node 2 promote swarm-1
   until_true "three managers" reachable_managers 3
   whole
   lost=$(leader)
@@ -32,7 +32,7 @@ fault_managers() {
   row managers "swarm-$lost, leader of three managers: power off and on" "another leader at once; node; its tasks were started anew"
   alerts_are_over "$lost" SwarmNodeDown SwarmManagerUnreachable
   # As it was.
-  swarm_docker 1 node demote swarm-2 swarm-3 >/dev/null
+  change_node 1 demote swarm-2 swarm-3
   until_true "one manager" reachable_managers 1
   whole
 }

@@ -30,8 +30,8 @@ move_stores() { # from, to
     rm -rf "$(swarm_data "$2")/volumes/swarmscope_$store/_data"
     cp -a "$(swarm_data "$1")/volumes/swarmscope_$store/_data" "$(swarm_data "$2")/volumes/swarmscope_$store/_data"
   done
-  swarm_docker "$swarm_manager" node update --label-rm io.swarmscope.storage "swarm-$1" >/dev/null
-  swarm_docker "$swarm_manager" node update --label-add io.swarmscope.storage=true "swarm-$2" >/dev/null
+  change_node "$swarm_manager" update --label-rm io.swarmscope.storage "swarm-$1"
+  change_node "$swarm_manager" update --label-add io.swarmscope.storage=true "swarm-$2"
   storage=$2
   # shellcheck disable=SC2046 # words
   swarm_docker "$swarm_manager" service scale --detach $(printf 'swarmscope_%s=1 ' "${stores[@]}") >/dev/null

@@ -28,6 +28,12 @@ until_true() { # what, condition...
   done
 }
 
+# Changes nodes. The engine refuses where it has changed one itself meanwhile, and wants to be told again.
+change_node() { # manager, argument of `docker node`...
+  until_true "docker node ${*:2}" node_changes "$@"
+}
+node_changes() { why=$(swarm_docker "$1" node "${@:2}" 2>&1); }
+
 ask() { # argument of curl...
   printf 'user = "admin:%s"\n' "$(cat "$state/admin_password")" | curl -sS --fail --noproxy '*' -m 60 -K - "$@" 2>>"$work/curl.log"
 }
