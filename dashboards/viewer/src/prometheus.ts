@@ -8,7 +8,8 @@ import { IN_PROMQL, IN_TEXT, interpolate } from './interpolate';
 interface Series { labels: Record<string, string>; points: Array<[number, string]> }
 interface Grid { from: number; to: number; step: number }
 
-const number = (v: string) => (v === '+Inf' ? Infinity : v === '-Inf' ? -Infinity : Number(v));
+/** No number is a gap, as in Grafana; drawn, it would leave the axis without ends. */
+const number = (v: string) => (v === 'NaN' ? null : v === '+Inf' ? Infinity : v === '-Inf' ? -Infinity : Number(v));
 
 function seriesOf(data: any): Series[] {
   if (data.resultType === 'scalar' || data.resultType === 'string') return [{ labels: {}, points: [data.result] }];
