@@ -34,6 +34,11 @@ fn main() -> ExitCode {
     let boards = answer.json()["data"]["boards"].as_array().cloned().unwrap_or_default();
     let mut browser = Browser::start(WIDTH, HEIGHT);
     browser.authorize(&authorization);
+    // Icons are fetched when a page first shows them: none is missing from the first picture.
+    if let Some(first) = boards.first() {
+        browser.open(&format!("{url}/d/{}", first["uid"].as_str().unwrap_or_default()));
+        drawn(&mut browser);
+    }
     let mut bad = 0;
     for board in boards {
         let uid = board["uid"].as_str().unwrap_or_default();
