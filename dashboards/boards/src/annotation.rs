@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::query::{SERVICE, STACK};
+use crate::query::{LINES_OF_SERVICES, LINES_ON_NODES, SERVICE, STACK};
 use crate::style::Colour;
 
 /// Which errors, deploys and alerts concern a board.
@@ -19,11 +19,11 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn lines(self) -> &'static str {
+    fn lines(self) -> String {
         match self {
-            Self::Swarm => "",
-            Self::Service | Self::ServiceOnly => " AND docker.service.keyword:/${service:regex}/",
-            Self::Node => " AND docker.node.keyword:/${node:regex}/",
+            Self::Swarm => ERRORS.to_owned(),
+            Self::Service | Self::ServiceOnly => format!("{ERRORS} AND {LINES_OF_SERVICES}"),
+            Self::Node => format!("{ERRORS} AND {LINES_ON_NODES}"),
         }
     }
 
@@ -62,7 +62,7 @@ pub fn all(scope: Scope) -> Value {
         {
             "name": "Errors", "enable": false, "hide": false, "iconColor": Colour::Bad.name(),
             "datasource": {"type": "elasticsearch", "uid": "${logs}"},
-            "target": {"refId": "Errors", "query": format!("{ERRORS}{}", scope.lines())},
+            "target": {"refId": "Errors", "query": scope.lines()},
             "timeField": "@timestamp", "textField": "message", "tagsField": "program",
         },
         {

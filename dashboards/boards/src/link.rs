@@ -100,10 +100,12 @@ pub fn of_panel(to: Id) -> Value {
     link(to, &address(to), false)
 }
 
-/// A link to Kibana's Discover: the lines of `$service` in the time that the board shows.
+/// A link to Kibana's Discover: the lines of `$service` in the time that the board shows; see [`LINES_OF_SERVICES`].
+///
+/// [`LINES_OF_SERVICES`]: crate::query::LINES_OF_SERVICES
 pub fn kibana() -> Value {
     let time = "_g=(time:(from:'${__from:date:iso}',to:'${__to:date:iso}'))";
-    let query = "_a=(query:(language:lucene,query:'docker.service.keyword:%2F${service:regex}%2F'))";
+    let query = "_a=(query:(language:lucene,query:'docker.service.keyword:%2F${service:regex}%2F%20OR%20docker.container_name.keyword:%2F${service:regex}%2F'))";
     json!({
         "type": "link", "title": "Kibana", "icon": "external link", "tooltip": "These services and this time in Kibana",
         "url": format!("${{kibana:raw}}/app/discover#/view/swarmscope-all-logs?{time}&{query}"),

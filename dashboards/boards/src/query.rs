@@ -14,6 +14,10 @@ pub const DEVICES: &str = "device!~\"lo|veth.*|docker.*|br-.*|virbr.*|cali.*|fla
 /// Levels of log lines that tell of an error.
 pub const ERROR_LEVELS: &str = "severity=~\"emergency|alert|critical|error\"";
 
+/// What it means where nobody measures the disk use of containers.
+pub const NO_DISK_USE: &str =
+    "Disk use is not measured: add --disk-usage=api to container-exporter's command";
+
 /// A query of a panel.
 #[derive(Debug, Clone)]
 pub struct Query {
@@ -37,9 +41,21 @@ impl Query {
     }
 }
 
+/// Lucene for lines of the chosen services. A container that is in none has a name of its own, so that "All" finds its lines,
+/// too.
+pub const LINES_OF_SERVICES: &str =
+    "(docker.service.keyword:/${service:regex}/ OR docker.container_name.keyword:/${service:regex}/)";
+/// Lucene for lines on the chosen nodes.
+pub const LINES_ON_NODES: &str = "docker.node.keyword:/${node:regex}/";
+
 /// How often each second, between two scrapes or more.
 pub fn rate(selector: &str) -> String {
     format!("rate({selector}[$__rate_interval])")
+}
+
+/// How often between two points: a whole number, which Prometheus' estimate for the ends of the interval is not.
+pub fn increase(selector: &str) -> String {
+    format!("round(increase({selector}[$__rate_interval]))")
 }
 
 /// The series that lead by their mean over the whole range, ranked once: a graph never shows more than so many.
@@ -50,6 +66,11 @@ pub fn leaders(count: usize, by: &[&str], text: &str) -> String {
 /// The same from the other end.
 pub fn laggards(count: usize, by: &[&str], text: &str) -> String {
     ranked("bottomk", count, by, text)
+}
+
+/// The leaders of what should not be at all: those that had none of it in the whole range are left out.
+pub fn leaders_with_any(count: usize, by: &[&str], text: &str) -> String {
+    format!("{} > 0", leaders(count, by, text))
 }
 
 fn ranked(rank: &str, count: usize, by: &[&str], text: &str) -> String {
@@ -86,9 +107,12 @@ pub fn of_tasks(family: &str, more: &str) -> String {
     format!("{family}{{{more}name!=\"\",{STACK}=~\"$stack\",{SERVICE}=~\"$service\",{TASK}=~\"$task\"}}")
 }
 
-/// A task's name without the ID that each of its containers has anew: `shop_web.1` for all that were in that place.
+/// A task's name without the ID that each of its containers has anew: `shop_web.1` for all that were in that place. A task
+/// of a global service has its node's ID where others have a number; the node's name, which `text` has, says more.
 pub fn places(text: &str) -> String {
-    format!("label_replace({text}, \"name\", \"$1\", \"name\", \"(.+)[.][a-z0-9]{{25}}\")")
+    let place = format!("label_replace({text}, \"name\", \"$1\", \"name\", \"(.+)[.][a-z0-9]{{25}}\")");
+    let at = format!("label_join({place}, \"at\", \".\", \"name\", \"node_name\")");
+    format!("label_replace({at}, \"name\", \"$1.$2\", \"at\", \"(.+)[.][a-z0-9]{{25}}[.](.+)\")")
 }
 
 fn by(aggregate: &str, label: &str, text: &str) -> String {

@@ -39,8 +39,9 @@ impl Unit {
             Self::Bytes => "bytes",
             Self::BytesPerSecond => "binBps",
             Self::Count => "short",
-            Self::PerSecond => "cps",
-            Self::PerMinute => "cpm",
+            // Grafana's own say c/s and c/m, which nobody reads at once.
+            Self::PerSecond => "count:/s",
+            Self::PerMinute => "count:/min",
             Self::Packets => "pps",
             Self::Operations => "iops",
             Self::Seconds => "s",

@@ -195,7 +195,9 @@ fn of_panel(panel: Panel<'_>) -> Vec<Finding> {
 }
 
 fn unit(panel: Panel<'_>) -> Option<Finding> {
-    let known = |unit: &str| UNITS.lines().any(|known| known == unit);
+    // Of its prefixes for units of one's own, the one that boards use.
+    let own = |unit: &str| unit.strip_prefix("count:").is_some_and(|own| !own.is_empty());
+    let known = |unit: &str| own(unit) || UNITS.lines().any(|known| known == unit);
     let defaults = text(panel.json, "/fieldConfig/defaults/unit");
     let mapped = !list(panel.json, "/fieldConfig/defaults/mappings").is_empty();
     let fine =

@@ -4,7 +4,7 @@ use crate::annotation::Scope;
 use crate::board::{Board, Row};
 use crate::link::Id;
 use crate::panel::{Column, Panel, State};
-use crate::query::{laggards, leaders, rate};
+use crate::query::{increase, laggards, leaders, leaders_with_any, rate};
 use crate::style::{Colour, Limits, Unit};
 use crate::variable::Variable;
 
@@ -125,8 +125,8 @@ fn prometheus() -> Row {
             Colour::Bad,
             format!("sum ({})", rate("prometheus_sd_dns_lookup_failures_total")),
         );
-    let alerts = lines("Alerts sent", "Do alerts reach an Alertmanager?", Unit::PerSecond)
-        .part("Dropped", Colour::Bad, format!("sum ({})", rate("prometheus_notifications_dropped_total")))
+    let alerts = lines("Alerts sent", "Do alerts reach an Alertmanager?", Unit::Count)
+        .part("Dropped", Colour::Bad, format!("sum ({})", increase("prometheus_notifications_dropped_total")))
         .part("Waiting", Colour::Warning, "sum (prometheus_notifications_queue_length)")
         .part("Alertmanagers", Colour::Good, "sum (prometheus_notifications_alertmanagers_discovered)");
     let stored = one(
@@ -205,7 +205,7 @@ fn sight() -> Row {
             Panel::timeline("Cluster view", "Do the managers tell of nodes and services?", WORKS)
                 .range(worst(&["collector"], &managers), "{{collector}}"),
             Panel::lines("Scrapes refused", "Which agents answer scrapes with an error?", Unit::PerSecond)
-                .range(leaders(6, &["node_name", "code"], &refused), "{{node_name}} {{code}}")
+                .range(leaders_with_any(6, &["node_name", "code"], &refused), "{{node_name}} {{code}}")
                 .empty_means("Every scrape was answered"),
         ],
     }

@@ -4,7 +4,10 @@ use crate::annotation::{ERRORS, Scope};
 use crate::board::{Board, Row};
 use crate::link::Id;
 use crate::panel::{Column, Panel, State};
-use crate::query::{laggards, leaders, max_by, min_by, of_tasks, on_agents, rate, sum_by};
+use crate::query::{
+    LINES_OF_SERVICES, LINES_ON_NODES, NO_DISK_USE, increase, laggards, leaders, leaders_with_any, max_by,
+    min_by, of_tasks, on_agents, rate, sum_by,
+};
 use crate::style::{BUSY, Colour, FULL, Limits, Unit, WAITS};
 use crate::variable::Variable;
 
@@ -37,6 +40,11 @@ fn by_name(title: &'static str, question: &'static str, unit: Unit, text: &str) 
     Panel::lines(title, question, unit).range(leaders(6, &["name"], text), "{{name}}")
 }
 
+/// The same of what should not be at all.
+fn of_some(title: &'static str, question: &'static str, unit: Unit, text: &str) -> Panel {
+    Panel::lines(title, question, unit).range(leaders_with_any(6, &["name"], text), "{{name}}")
+}
+
 fn used() -> String {
     sum_by("name", &rate(&of_tasks("container_cpu_usage_seconds_total", "")))
 }
@@ -66,11 +74,11 @@ fn table() -> Panel {
     let of_ten = |text: &str| format!("{} and on ({labels}) {ten}", sum_by(labels, text));
     let columns = vec![
         Column::label("name", "Container"),
-        Column::label("node_name", "Node").drill(Id::Node, "node").wide(130),
+        Column::label("node_name", "Node").drill(Id::Node, "node").wide(96),
         Column::value('A', "Memory", Unit::Bytes, Limits::None),
         Column::value('B', "Of the limit", Unit::Share, FULL),
-        Column::value('C', "CPUs", Unit::Count, Limits::None).wide(92),
-        Column::value('D', "Started", Unit::Age, Limits::None).wide(140),
+        Column::value('C', "CPUs", Unit::Count, Limits::None),
+        Column::value('D', "Started", Unit::Age, Limits::None).wide(130),
     ];
     Panel::table("The ten largest", "Which containers are the largest, and where?", columns)
         .instant(ten.clone(), "")
@@ -112,9 +120,14 @@ fn traffic() -> Panel {
 }
 
 fn lines() -> Panel {
-    let search = format!(
-        "{ERRORS} AND docker.stack.keyword:/${{stack:regex}}/ AND docker.service.keyword:/${{service:regex}}/ AND docker.task.keyword:/${{task:regex}}/ AND docker.node.keyword:/${{node:regex}}/"
-    );
+    // A task's name is its container's, and other containers have names of their own.
+    let chosen = |what: &str| {
+        format!(
+            "(docker.{what}.keyword:/${{{what}:regex}}/ OR docker.container_name.keyword:/${{{what}:regex}}/)"
+        )
+    };
+    let (stack, task) = (chosen("stack"), chosen("task"));
+    let search = format!("{ERRORS} AND {stack} AND {LINES_OF_SERVICES} AND {task} AND {LINES_ON_NODES}");
     Panel::logs("Latest errors", "What do they complain of?", search).empty_means("No errors").link(Id::Logs)
 }
 
@@ -125,8 +138,7 @@ const MAJOR: &str = "failure_type=\"pgmajfault\",scope=\"container\",";
 const STATES: &[State] = &[("0", "not healthy", Colour::Bad), ("1", "healthy", Colour::Good)];
 
 fn ends() -> Row {
-    let count =
-        |family: &str| sum_by("name", &format!("increase({}[$__rate_interval])", of_tasks(family, "")));
+    let count = |family: &str| sum_by("name", &increase(&of_tasks(family, "")));
     let health = min_by("name", &format!("({} >= 0)", of_tasks("container_health_state", "")));
     let age = min_by("name", &of_tasks("container_uptime_seconds", ""));
     let state =
@@ -135,18 +147,20 @@ fn ends() -> Row {
     Row {
         question: "Do containers start anew, run out of memory or fail their health check?",
         panels: vec![
-            by_name(
+            of_some(
                 "Restarted by the engine",
                 "Which containers start anew? A Swarm makes new ones instead.",
                 Unit::Count,
                 &count("container_restarts_total"),
-            ),
-            by_name(
+            )
+            .empty_means("The engines have restarted no container; a Swarm makes new ones instead"),
+            of_some(
                 "Killed for memory",
                 "Which containers reach their limit?",
                 Unit::Count,
                 &count("container_oom_events_total"),
-            ),
+            )
+            .empty_means("No container that is still there was killed for memory"),
             Panel::timeline("Health", "Which containers fail their health check?", STATES)
                 .range(laggards(6, &["name"], &health), "{{name}}")
                 .empty_means("No container has a health check"),
@@ -230,14 +244,17 @@ fn grows() -> Row {
                 &sum("container_memory_rss"),
             ),
             by_name("Cache", "Whose files fill the memory?", Unit::Bytes, &sum("container_memory_cache")),
-            by_name("Swap", "Whose memory was moved to disk?", Unit::Bytes, &sum("container_memory_swap")),
-            by_name(
+            of_some("Swap", "Whose memory was moved to disk?", Unit::Bytes, &sum("container_memory_swap"))
+                .empty_means("No container has memory on disk"),
+            of_some(
                 "Memory read from disk",
                 "Who waits for memory that is on disk?",
                 Unit::PerSecond,
                 &sum_by("name", &rate(&of_tasks("container_memory_failures_total", MAJOR))),
-            ),
-            by_name("Disk used", "Whose files only grow?", Unit::Bytes, &sum("container_fs_usage_bytes")),
+            )
+            .empty_means("No container had to wait for that"),
+            by_name("Disk used", "Whose files only grow?", Unit::Bytes, &sum("container_fs_usage_bytes"))
+                .empty_means(NO_DISK_USE),
             in_and_out(
                 "Packets dropped",
                 "Whose packets are dropped?",

@@ -3,9 +3,9 @@
 use crate::annotation::{Scope, since};
 use crate::board::Board;
 use crate::link::Id;
-use crate::panel::{Column, Panel};
+use crate::panel::{Column, Panel, Word};
 use crate::query::{DISKS, ERROR_LEVELS, laggards, leaders, named, on_all_nodes, rate};
-use crate::style::{FULL, Limits, NONE_WANTED, Unit};
+use crate::style::{Colour, FULL, Limits, NONE_WANTED, Unit};
 
 /// The board.
 pub fn board() -> Board {
@@ -52,10 +52,12 @@ fn now() -> Panel {
         .sized(24, 4)
 }
 
+const SEVERITIES: &[Word] = &[("critical", Colour::Bad), ("warning", Colour::Warning)];
+
 fn alerts() -> Panel {
     let since = since("alertname, severity, node_name, service, instance", "");
     let columns = vec![
-        Column::label("severity", "Severity").wide(90),
+        Column::label("severity", "Severity").words(SEVERITIES).wide(90),
         Column::label("alertname", "Alert").wide(220),
         Column::label("node_name", "Node").drill(Id::Node, "node").wide(120),
         Column::label("service", "Service").drill(Id::Services, "service"),

@@ -4,7 +4,10 @@ use crate::annotation::{ERRORS, Scope};
 use crate::board::{Board, Row};
 use crate::link::Id;
 use crate::panel::{Panel, State};
-use crate::query::{ERROR_LEVELS, laggards, leaders, named, on_agents, rate};
+use crate::query::{
+    ERROR_LEVELS, LINES_OF_SERVICES, LINES_ON_NODES, laggards, leaders, leaders_with_any, named, on_agents,
+    rate,
+};
 use crate::style::{Colour, Limits, Unit};
 use crate::variable::Variable;
 
@@ -55,9 +58,7 @@ fn errors() -> Panel {
 }
 
 fn lines() -> Panel {
-    let search = format!(
-        "{ERRORS} AND docker.service.keyword:/${{service:regex}}/ AND docker.node.keyword:/${{node:regex}}/"
-    );
+    let search = format!("{ERRORS} AND {LINES_OF_SERVICES} AND {LINES_ON_NODES}");
     Panel::logs("Latest errors", "What do they complain of?", search)
         .empty_means("No errors")
         .link(Id::Services)
@@ -96,6 +97,15 @@ fn by_route(title: &'static str, question: &'static str, unit: Unit, text: &str)
         .drill(Id::Node, "node", "node_name")
 }
 
+/// The same of what should not be at all; what it means that there is none.
+fn of_some(title: &'static str, question: &'static str, unit: Unit, text: &str, none: &'static str) -> Panel {
+    let text = format!("max by (node_name, route) ({})", of_routers(text));
+    Panel::lines(title, question, unit)
+        .range(leaders_with_any(6, &["node_name", "route"], &text), "{{node_name}} {{route}}")
+        .empty_means(none)
+        .drill(Id::Node, "node", "node_name")
+}
+
 fn lag() -> Panel {
     by_route("Behind by", "How old is the oldest line on its way?", Unit::Seconds, "log_router_lag_seconds")
         .limits(Limits::Above(30.0, 300.0))
@@ -105,7 +115,7 @@ fn lag() -> Panel {
 fn reasons(title: &'static str, question: &'static str, family: &str, label: &'static str) -> Panel {
     let text = format!("sum by (route, {label}) ({})", of_routers(&rate(&format!("{family}_total"))));
     Panel::lines(title, question, Unit::PerSecond)
-        .range(leaders(6, &["route", label], &text), format!("{{{{{label}}}}}: {{{{route}}}}"))
+        .range(leaders_with_any(6, &["route", label], &text), format!("{{{{{label}}}}}: {{{{route}}}}"))
 }
 
 fn lost() -> Row {
@@ -119,31 +129,35 @@ fn lost() -> Row {
                 .empty_means("There are no gaps"),
             reasons("Errors of sinks", "What do sinks answer?", "log_router_sink_errors", "kind")
                 .empty_means("No sink has failed"),
-            by_route(
+            of_some(
                 "Can never be taken",
                 "Which sinks refuse lines for good?",
                 Unit::PerSecond,
                 &refused("dead_letters"),
+                "No sink has refused a line for good",
             ),
-            by_route(
+            of_some(
                 "Attempts repeated",
                 "Which sinks need several attempts?",
                 Unit::PerSecond,
                 &refused("retries"),
+                "No attempt was repeated",
             ),
-            by_route(
+            of_some(
                 "There already",
                 "What was sent again after a fault, and known by its ID?",
                 Unit::PerSecond,
                 &refused("duplicates"),
+                "Nothing was sent twice",
             ),
         ],
     }
 }
 
 fn pace() -> Row {
+    // Where nobody was asked there is no number, and neither is that.
     let slow = format!(
-        "histogram_quantile(0.99, sum by (route, le) ({}))",
+        "(histogram_quantile(0.99, sum by (route, le) ({})) >= 0)",
         of_routers(&rate("log_router_sink_request_duration_seconds_bucket"))
     );
     let busy = |family: &str| {
@@ -160,17 +174,19 @@ fn pace() -> Row {
             )
             .range(leaders(6, &["route"], &slow), "{{route}}")
             .empty_means("No sink was asked"),
-            by_route(
+            of_some(
                 "Waiting on disk",
                 "How much waits in spools for a sink?",
                 Unit::Bytes,
                 "log_router_spool_bytes",
+                "Nothing waits on disk",
             ),
-            by_route(
+            of_some(
                 "Held after a rotation",
                 "How much of deleted log files is not yet read?",
                 Unit::Bytes,
                 "log_router_held_bytes",
+                "All of deleted log files is read",
             ),
             by_route(
                 "Bytes delivered",
@@ -213,23 +229,26 @@ fn sources() -> Row {
             .instant(format!("topk(6, {unreadable})"), "{{node_name}} {{container}} ({{driver}})")
             .limits(Limits::Wrong(1.0))
             .empty_means("Every container can be read"),
-            by_route(
+            of_some(
                 "Lines that were cut",
                 "Where are lines longer than allowed?",
                 Unit::PerSecond,
                 &rate("log_router_split_lines_total"),
+                "No line was too long",
             ),
-            by_route(
+            of_some(
                 "Secrets masked",
                 "Where do services log secrets?",
                 Unit::PerSecond,
                 &rate("log_router_masked_lines_total"),
+                "No secret was masked; nothing is looked for without --mask",
             ),
-            by_route(
+            of_some(
                 "Equal IDs",
                 "Where did different lines have the same ID?",
                 Unit::PerSecond,
                 &rate("log_router_id_collisions_total"),
+                "All lines had IDs of their own",
             ),
         ],
     }

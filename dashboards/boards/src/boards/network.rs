@@ -4,7 +4,7 @@ use crate::annotation::Scope;
 use crate::board::{Board, Row};
 use crate::link::Id;
 use crate::panel::Panel;
-use crate::query::{DEVICES, SERVICE, leaders, of_services, on_agents, rate};
+use crate::query::{DEVICES, SERVICE, leaders, leaders_with_any, of_services, on_agents, rate};
 use crate::style::{Colour, Unit};
 use crate::variable::Variable;
 
@@ -45,13 +45,17 @@ fn through(family: &str, sign: &str) -> String {
     over(family, &format!("network{sign}\"$proxy\""))
 }
 
+/// What it means where the proxy's panels are empty.
+const NO_PROXY: &str = "No service is on the network chosen above as the proxy's";
+
 fn by_service(title: &'static str, question: &'static str, way: &str, sign: &str) -> Panel {
+    let empty = if sign == "=" { NO_PROXY } else { "No service is on another network than the proxy's" };
     let text =
         on_agents("container-exporter", &through(&format!("container_network_{way}_bytes_total"), sign));
     let text = format!("sum by ({SERVICE}) ({text})");
     Panel::lines(title, question, Unit::BytesPerSecond)
         .range(leaders(6, &[SERVICE], &text), format!("{{{{{SERVICE}}}}}"))
-        .empty_means("No service is on such a network")
+        .empty_means(empty)
         .drill(Id::Services, "service", SERVICE)
 }
 
@@ -65,12 +69,13 @@ fn shares() -> Panel {
         "How much comes from outside, and how much stays inside? Sent is below the axis.",
         Unit::BytesPerSecond,
     )
-    .part("Proxy: received", Colour::In, sum("receive", "="))
-    .part("Inside: received", Colour::First, sum("receive", "!="))
-    .part("Proxy: sent", Colour::Out, sum("transmit", "="))
-    .below()
-    .part("Inside: sent", Colour::Second, sum("transmit", "!="))
-    .below()
+    // No colours by name and one end for both: where there is no proxy, nothing asks for it.
+    .range(sum("receive", "="), "Proxy received")
+    .range(sum("receive", "!="), "Inside received")
+    .range(sum("transmit", "="), "Proxy sent")
+    .range(sum("transmit", "!="), "Inside sent")
+    .below_all("sent")
+    .empty_means("No service is on a network of the engine's")
     .link(Id::Services)
 }
 
@@ -102,7 +107,7 @@ fn lost() -> Row {
     let of_tasks = |what: &str| {
         let way = |way: &str| rate(&of_services(&format!("container_network_{way}_{what}_total"), ""));
         let text = on_agents("container-exporter", &format!("({} + {})", way("receive"), way("transmit")));
-        leaders(6, &[SERVICE], &format!("sum by ({SERVICE}) ({text})"))
+        leaders_with_any(6, &[SERVICE], &format!("sum by ({SERVICE}) ({text})"))
     };
     let legend = format!("{{{{{SERVICE}}}}}");
     let resent = format!("({} / {})", rate("node_netstat_Tcp_RetransSegs"), rate("node_netstat_Tcp_OutSegs"));
@@ -115,9 +120,11 @@ fn lost() -> Row {
         panels: vec![
             Panel::lines("Services: packets dropped", "Whose packets are dropped?", Unit::Packets)
                 .range(of_tasks("packets_dropped"), &legend)
+                .empty_means("No packet of a service was dropped")
                 .drill(Id::Services, "service", SERVICE),
             Panel::lines("Services: errors", "Whose packets are garbled?", Unit::Packets)
                 .range(of_tasks("errors"), &legend)
+                .empty_means("No packet of a service was garbled")
                 .drill(Id::Services, "service", SERVICE),
             in_and_out("Machines: packets dropped", "Which devices drop packets?", Unit::Packets, "drop"),
             in_and_out("Machines: errors", "Which devices garble packets?", Unit::Packets, "errs"),

@@ -4,7 +4,7 @@ use crate::annotation::Scope;
 use crate::board::{Board, Row};
 use crate::link::Id;
 use crate::panel::Panel;
-use crate::query::{DEVICES, DISKS, leaders, on_nodes, rate, sum_by};
+use crate::query::{DEVICES, DISKS, increase, leaders, on_nodes, rate, sum_by};
 use crate::style::{BUSY, Colour, FULL, Limits, Unit, WAITS};
 use crate::variable::Variable;
 
@@ -132,10 +132,10 @@ fn processor() -> Row {
                 .part("Swapped in", Colour::In, one(&rate("node_vmstat_pswpin")))
                 .part("Swapped out", Colour::Out, one(&rate("node_vmstat_pswpout")))
                 .part("Major faults", Colour::Warning, one(&rate("node_vmstat_pgmajfault"))),
-            Panel::lines("Killed for memory", "Did the kernel kill programs?", Unit::PerSecond).part(
+            Panel::lines("Killed for memory", "Did the kernel kill programs?", Unit::Count).part(
                 "Kills",
                 Colour::Bad,
-                one(&rate("node_vmstat_oom_kill")),
+                one(&increase("node_vmstat_oom_kill")),
             ),
         ],
     }

@@ -4,7 +4,7 @@ use crate::annotation::Scope;
 use crate::board::{Board, Row};
 use crate::link::Id;
 use crate::panel::{Column, Panel};
-use crate::query::{DEVICES, DISKS, leaders, on_nodes, rate};
+use crate::query::{DEVICES, DISKS, increase, leaders, on_nodes, rate};
 use crate::style::{BUSY, FULL, Limits, Unit, WAITS};
 use crate::variable::Variable;
 
@@ -93,8 +93,8 @@ fn faults() -> Row {
             by_node(
                 "Killed for memory",
                 "Where did the kernel kill programs?",
-                Unit::PerSecond,
-                &on_nodes(&rate("node_vmstat_oom_kill")),
+                Unit::Count,
+                &on_nodes(&increase("node_vmstat_oom_kill")),
             ),
             by_node("Inodes used", "Where can no more files be made?", Unit::Share, &on_nodes(&inodes))
                 .limits(FULL),

@@ -5,8 +5,8 @@ use crate::board::{Board, Row};
 use crate::link::Id;
 use crate::panel::{Column, Panel, State};
 use crate::query::{
-    ERROR_LEVELS, SERVICE, known, laggards, leaders, max_by, min_by, named, of_services, on_agents, rate,
-    sum_by,
+    ERROR_LEVELS, LINES_OF_SERVICES, LINES_ON_NODES, NO_DISK_USE, SERVICE, increase, known, laggards,
+    leaders, leaders_with_any, max_by, min_by, named, of_services, on_agents, rate, sum_by,
 };
 use crate::style::{BUSY, Colour, FULL, Limits, Unit, WAITS};
 use crate::variable::Variable;
@@ -30,6 +30,13 @@ const STATES: &[State] = &[("0", "all tasks run", Colour::Good), ("1", "tasks ar
 fn by_service(title: &'static str, question: &'static str, unit: Unit, text: &str) -> Panel {
     Panel::lines(title, question, unit)
         .range(leaders(6, &[SERVICE], text), format!("{{{{{SERVICE}}}}}"))
+        .drill(Id::Containers, "service", SERVICE)
+}
+
+/// The same of what should not be at all.
+fn of_some(title: &'static str, question: &'static str, unit: Unit, text: &str) -> Panel {
+    Panel::lines(title, question, unit)
+        .range(leaders_with_any(6, &[SERVICE], text), format!("{{{{{SERVICE}}}}}"))
         .drill(Id::Containers, "service", SERVICE)
 }
 
@@ -80,9 +87,7 @@ fn errors() -> Panel {
 }
 
 fn lines() -> Panel {
-    let search = format!(
-        "{ERRORS} AND docker.service.keyword:/${{service:regex}}/ AND docker.node.keyword:/${{node:regex}}/"
-    );
+    let search = format!("{ERRORS} AND {LINES_OF_SERVICES} AND {LINES_ON_NODES}");
     Panel::logs("Latest errors", "What do they complain of?", search)
         .empty_means("No errors")
         .link(Id::Logs)
@@ -90,7 +95,7 @@ fn lines() -> Panel {
 }
 
 fn ends() -> Row {
-    let count = |family: &str| format!("increase({}[$__rate_interval])", of_services(family, ""));
+    let count = |family: &str| increase(&of_services(family, ""));
     let ended = sum_by(&format!("{SERVICE}, exit_code"), &count("container_service_task_exits_total"));
     let state = |family: &str| max_by(SERVICE, &of_services(family, ""));
     let youngest = min_by(SERVICE, &of_services("container_uptime_seconds", ""));
@@ -99,12 +104,12 @@ fn ends() -> Row {
         panels: vec![
             Panel::lines("Tasks that ended", "Which services lose tasks, and how do those end?", Unit::Count)
                 .range(
-                    leaders(6, &[SERVICE, "exit_code"], &ended),
+                    leaders_with_any(6, &[SERVICE, "exit_code"], &ended),
                     format!("{{{{{SERVICE}}}}}: exit code {{{{exit_code}}}}"),
                 )
                 .empty_means("No task has ended")
                 .drill(Id::Containers, "service", SERVICE),
-            by_service(
+            of_some(
                 "Killed for memory",
                 "Which services reach their limit?",
                 Unit::Count,
@@ -124,18 +129,20 @@ fn ends() -> Row {
             Panel::lines("Youngest tasks", "Which services start anew again and again?", Unit::Seconds)
                 .range(laggards(6, &[SERVICE], &youngest), format!("{{{{{SERVICE}}}}}"))
                 .drill(Id::Containers, "service", SERVICE),
-            by_service(
+            of_some(
                 "Memory read from disk",
                 "Which services wait for memory that is on disk?",
                 Unit::PerSecond,
                 &sum_by(SERVICE, &rate(&of_services("container_memory_failures_total", MAJOR))),
-            ),
+            )
+            .empty_means("No service had to wait for that"),
             by_service(
                 "Disk used",
                 "Which services fill the disk with files of their own?",
                 Unit::Bytes,
                 &state("container_fs_usage_bytes"),
-            ),
+            )
+            .empty_means(NO_DISK_USE),
         ],
     }
 }

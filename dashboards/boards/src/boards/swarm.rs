@@ -3,8 +3,8 @@
 use crate::annotation::Scope;
 use crate::board::{Board, Row};
 use crate::link::Id;
-use crate::panel::{Column, Panel, State};
-use crate::query::{SERVICE, STACK, known, laggards, leaders, rate};
+use crate::panel::{Column, Panel, State, Word};
+use crate::query::{SERVICE, STACK, increase, known, laggards, leaders, leaders_with_any, rate};
 use crate::style::{Colour, Limits, NONE_WANTED, Unit};
 use crate::variable::Variable;
 
@@ -109,17 +109,27 @@ fn of(family: &str, more: &str) -> String {
 
 fn ended() -> Panel {
     let text = format!(
-        "sum by ({SERVICE}, exit_code) (increase({}[$__rate_interval]))",
-        of("container_service_task_exits_total", "")
+        "sum by ({SERVICE}, exit_code) ({})",
+        increase(&of("container_service_task_exits_total", ""))
     );
     Panel::lines("Tasks that ended", "Which services lose tasks, and how do those end?", Unit::Count)
         .range(
-            leaders(6, &[SERVICE, "exit_code"], &text),
+            leaders_with_any(6, &[SERVICE, "exit_code"], &text),
             format!("{{{{{SERVICE}}}}}: exit code {{{{exit_code}}}}"),
         )
         .empty_means("No task has ended")
         .drill(Id::Services, "service", SERVICE)
 }
+
+/// What the managers say of an update.
+const OUTCOMES: &[Word] = &[
+    ("completed", Colour::Good),
+    ("updating", Colour::Neutral),
+    ("paused", Colour::Bad),
+    ("rollback_started", Colour::Warning),
+    ("rollback_paused", Colour::Bad),
+    ("rollback_completed", Colour::Warning),
+];
 
 fn updates() -> Panel {
     let labels = format!("{SERVICE}, state");
@@ -130,7 +140,7 @@ fn updates() -> Panel {
     );
     let columns = vec![
         Column::label(SERVICE, "Service").drill(Id::Services, "service"),
-        Column::label("state", "Outcome"),
+        Column::label("state", "Outcome").words(OUTCOMES),
         Column::value('A', "Began", Unit::Age, Limits::None).wide(150),
     ];
     Panel::table("Updates", "What was deployed last, and did it go well? The ten latest.", columns)
@@ -140,12 +150,23 @@ fn updates() -> Panel {
         .link(Id::Services)
 }
 
+/// Whether a node takes tasks.
+const AVAILABILITIES: &[Word] =
+    &[("active", Colour::Good), ("pause", Colour::Warning), ("drain", Colour::Warning)];
+/// What the managers say of a node.
+const NODE_STATES: &[Word] = &[
+    ("ready", Colour::Good),
+    ("down", Colour::Bad),
+    ("disconnected", Colour::Bad),
+    ("unknown", Colour::Bad),
+];
+
 fn managers() -> Row {
     let columns = vec![
         Column::label("node_name", "Node").drill(Id::Node, "node"),
         Column::label("role", "Role").wide(76),
-        Column::label("availability", "Availability").wide(92),
-        Column::label("state", "State").wide(64),
+        Column::label("availability", "Availability").words(AVAILABILITIES).wide(104),
+        Column::label("state", "State").words(NODE_STATES).wide(70),
         Column::label("engine_version", "Engine").wide(118),
         Column::label("address", "Address").wide(110),
     ];
@@ -182,13 +203,14 @@ fn managers() -> Row {
             ),
             Panel::lines("Failed questions", "Do the managers answer the cluster view?", Unit::PerSecond)
                 .range(
-                    leaders(
+                    leaders_with_any(
                         6,
                         &["request"],
                         &format!("sum by (request) ({})", rate("swarm_cluster_request_errors_total")),
                     ),
                     "{{request}}",
-                ),
+                )
+                .empty_means("The managers answer every question"),
         ],
     }
 }
@@ -199,10 +221,7 @@ const LEADERS: &[State] = &[("0", "follows", Colour::Faint), ("1", "leads", Colo
 fn stacks() -> Row {
     let by_stack = |family: &str| format!("sum by ({STACK}) ({})", known(family));
     let legend = format!("{{{{{STACK}}}}}");
-    let oom = format!(
-        "sum by ({SERVICE}) (increase({}[$__rate_interval]))",
-        of("container_service_oom_events_total", "")
-    );
+    let oom = format!("sum by ({SERVICE}) ({})", increase(&of("container_service_oom_events_total", "")));
     let lost = format!(
         "max by ({SERVICE}) ({} - {})",
         known("swarm_cluster_service_desired_tasks"),
@@ -220,10 +239,11 @@ fn stacks() -> Row {
             Panel::lines("Wanted tasks by stack", "Was something scaled?", Unit::Count)
                 .range(leaders(6, &[STACK], &by_stack("swarm_cluster_service_desired_tasks")), &legend),
             Panel::lines("Missing tasks", "Which services lack tasks, and how many?", Unit::Count)
-                .range(leaders(6, &[SERVICE], &lost), format!("{{{{{SERVICE}}}}}"))
+                .range(leaders_with_any(6, &[SERVICE], &lost), format!("{{{{{SERVICE}}}}}"))
+                .empty_means("No service lacked a task")
                 .drill(Id::Services, "service", SERVICE),
             Panel::lines("Killed for memory", "Which services reach their limit?", Unit::Count)
-                .range(leaders(6, &[SERVICE], &oom), format!("{{{{{SERVICE}}}}}"))
+                .range(leaders_with_any(6, &[SERVICE], &oom), format!("{{{{{SERVICE}}}}}"))
                 .empty_means("No task was killed for memory")
                 .drill(Id::Services, "service", SERVICE),
         ],
