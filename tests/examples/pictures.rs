@@ -15,10 +15,12 @@ use std::process::ExitCode;
 
 use e2e::browser::Browser;
 use e2e::http::{basic, get_with};
-use e2e::viewer::{drawn, picture};
+use e2e::viewer::{drawn, has_icons, picture};
 
 const WIDTH: u32 = 1920;
 const HEIGHT: u32 = 1080;
+/// How often a page that stays without its icons is opened again.
+const ATTEMPTS: usize = 4;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -34,16 +36,21 @@ fn main() -> ExitCode {
     let boards = answer.json()["data"]["boards"].as_array().cloned().unwrap_or_default();
     let mut browser = Browser::start(WIDTH, HEIGHT);
     browser.authorize(&authorization);
-    // Icons are fetched when a page first shows them: none is missing from the first picture.
-    if let Some(first) = boards.first() {
-        browser.open(&format!("{url}/d/{}", first["uid"].as_str().unwrap_or_default()));
-        drawn(&mut browser);
-    }
     let mut bad = 0;
     for board in boards {
         let uid = board["uid"].as_str().unwrap_or_default();
-        browser.open(&format!("{url}/d/{uid}?from=now-{range}&to=now&rows=open"));
-        let drawn = drawn(&mut browser);
+        let address = format!("{url}/d/{uid}?from=now-{range}&to=now&rows=open");
+        let mut open = || {
+            browser.open(&address);
+            let drawn = drawn(&mut browser);
+            (drawn, has_icons(&mut browser))
+        };
+        let (mut drawn, mut complete) = open();
+        for _ in 0..ATTEMPTS {
+            if !complete {
+                (drawn, complete) = open();
+            }
+        }
         let name = uid.strip_prefix("swarmscope-").unwrap_or(uid);
         let file = Path::new(folder).join(format!("{name}.png"));
         picture(&mut browser, &file, WIDTH, HEIGHT);

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -51,6 +53,11 @@ const WAITING_FOR: &str = "JSON.stringify(window.__viewer && {ready: window.__vi
 /// Two frames later what was decided is on the screen.
 const PAINTED: &str = "document.fonts.ready.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(true), 250)))))";
 
+/// Icons are fetched after what they stand on is drawn: some are there, and no more have come for a second.
+const ICONS: &str = "(() => { const icons = document.querySelectorAll('svg').length; \
+    if (window.__icons?.count !== icons) window.__icons = {count: icons, since: performance.now()}; \
+    return document.querySelector('header svg') !== null && performance.now() - window.__icons.since > 1000; })()";
+
 /// Opens a board (`path` is `/d/UID?…`) and waits until it is drawn.
 pub fn draw(browser: &mut Browser, viewer: &Agent, path: &str) -> Drawn {
     let url = viewer.url(path);
@@ -71,6 +78,18 @@ pub fn drawn(browser: &mut Browser) -> Drawn {
     let report = browser.evaluate("window.__viewer");
     assert!(report["fatal"].is_null(), "{}", report["fatal"]);
     Drawn { report, complaints: browser.complaints() }
+}
+
+/// Whether the icons have come within ten seconds. On a machine with much else to do a page now and then stays without.
+pub fn has_icons(browser: &mut Browser) -> bool {
+    let end = Instant::now() + Duration::from_secs(10);
+    while browser.evaluate(ICONS) != true {
+        if Instant::now() > end {
+            return false;
+        }
+        sleep(Duration::from_millis(100));
+    }
+    true
 }
 
 /// A picture of the whole board, however long it is; the page is as wide and high as before afterwards.

@@ -78,7 +78,7 @@ fn table() -> Panel {
         Column::value('A', "Memory", Unit::Bytes, Limits::None),
         Column::value('B', "Of the limit", Unit::Share, FULL),
         Column::value('C', "CPUs", Unit::Count, Limits::None),
-        Column::value('D', "Started", Unit::Age, Limits::None).wide(130),
+        Column::value('D', "Started", Unit::Age, Limits::None).wide(140),
     ];
     Panel::table("The ten largest", "Which containers are the largest, and where?", columns)
         .instant(ten.clone(), "")
@@ -160,7 +160,7 @@ fn ends() -> Row {
                 Unit::Count,
                 &count("container_oom_events_total"),
             )
-            .empty_means("No container that is still there was killed for memory"),
+            .empty_means("None that is still there; the board services counts those that are gone"),
             Panel::timeline("Health", "Which containers fail their health check?", STATES)
                 .range(laggards(6, &["name"], &health), "{{name}}")
                 .empty_means("No container has a health check"),
@@ -234,6 +234,8 @@ fn held_back() -> Row {
 
 fn grows() -> Row {
     let sum = |family: &str| sum_by("name", &of_tasks(family, ""));
+    let way = |way: &str| rate(&of_tasks(&format!("container_network_{way}_packets_dropped_total"), ""));
+    let dropped = sum_by("name", &format!("({} + {})", way("receive"), way("transmit")));
     Row {
         question: "Does something grow without end?",
         panels: vec![
@@ -255,13 +257,8 @@ fn grows() -> Row {
             .empty_means("No container had to wait for that"),
             by_name("Disk used", "Whose files only grow?", Unit::Bytes, &sum("container_fs_usage_bytes"))
                 .empty_means(NO_DISK_USE),
-            in_and_out(
-                "Packets dropped",
-                "Whose packets are dropped?",
-                Unit::Packets,
-                "container_network_WAY_packets_dropped_total",
-                NETWORK,
-            ),
+            of_some("Packets dropped", "Whose packets are dropped?", Unit::Packets, &dropped)
+                .empty_means("No packet of a container was dropped"),
         ],
     }
 }

@@ -109,6 +109,17 @@ fn lost() -> Row {
         let text = on_agents("container-exporter", &format!("({} + {})", way("receive"), way("transmit")));
         leaders_with_any(6, &[SERVICE], &format!("sum by ({SERVICE}) ({text})"))
     };
+    let of_machines = |title, question, what: &str| {
+        let both = format!(
+            "({} + {})",
+            of_devices(&format!("receive_{what}")),
+            of_devices(&format!("transmit_{what}"))
+        );
+        let text = format!("sum by (node_name, device) ({})", on_agents("node-exporter", &both));
+        Panel::lines(title, question, Unit::Packets)
+            .range(leaders_with_any(6, &["node_name", "device"], &text), "{{node_name}} {{device}}")
+            .drill(Id::Node, "node", "node_name")
+    };
     let legend = format!("{{{{{SERVICE}}}}}");
     let resent = format!("({} / {})", rate("node_netstat_Tcp_RetransSegs"), rate("node_netstat_Tcp_OutSegs"));
     let tracked = "(node_nf_conntrack_entries / node_nf_conntrack_entries_limit)";
@@ -126,8 +137,10 @@ fn lost() -> Row {
                 .range(of_tasks("errors"), &legend)
                 .empty_means("No packet of a service was garbled")
                 .drill(Id::Services, "service", SERVICE),
-            in_and_out("Machines: packets dropped", "Which devices drop packets?", Unit::Packets, "drop"),
-            in_and_out("Machines: errors", "Which devices garble packets?", Unit::Packets, "errs"),
+            of_machines("Machines: packets dropped", "Which devices drop packets?", "drop")
+                .empty_means("No device has dropped a packet"),
+            of_machines("Machines: errors", "Which devices garble packets?", "errs")
+                .empty_means("No device has garbled a packet"),
             Panel::lines("TCP sent again", "From which nodes is the network bad?", Unit::Share)
                 .range(by_node(&resent), "{{node_name}}")
                 .open()

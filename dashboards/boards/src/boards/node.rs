@@ -4,7 +4,7 @@ use crate::annotation::Scope;
 use crate::board::{Board, Row};
 use crate::link::Id;
 use crate::panel::Panel;
-use crate::query::{DEVICES, DISKS, increase, leaders, on_nodes, rate, sum_by};
+use crate::query::{DEVICES, DISKS, increase, leaders, leaders_with_any, on_nodes, rate, sum_by};
 use crate::style::{BUSY, Colour, FULL, Limits, Unit, WAITS};
 use crate::variable::Variable;
 
@@ -187,22 +187,21 @@ fn storage() -> Row {
 }
 
 fn network() -> Row {
-    let lost = |what: &str| format!("node_network_WAY_{what}_total{{{DEVICES}}}");
-    let ways = [("receive", "received"), ("transmit", "sent")];
+    let lost = |title, question, what: &str| {
+        let way = |way: &str| rate(&format!("node_network_{way}_{what}_total{{{DEVICES}}}"));
+        let both = format!("({} + {})", way("receive"), way("transmit"));
+        let text = format!("sum by (device) ({})", on_nodes(&both));
+        Panel::lines(title, question, Unit::Packets)
+            .range(leaders_with_any(6, &["device"], &text), "{{device}}")
+    };
     let resent = format!("({} / {})", rate("node_netstat_Tcp_RetransSegs"), rate("node_netstat_Tcp_OutSegs"));
     Row {
         question: "Does the network fail, or run out of something?",
         panels: vec![
-            in_and_out(
-                Panel::lines("Packets with errors", "Which devices garble packets?", Unit::Packets),
-                &lost("errs"),
-                ways,
-            ),
-            in_and_out(
-                Panel::lines("Packets dropped", "Which devices drop packets?", Unit::Packets),
-                &lost("drop"),
-                ways,
-            ),
+            lost("Packets with errors", "Which devices garble packets?", "errs")
+                .empty_means("No device has garbled a packet"),
+            lost("Packets dropped", "Which devices drop packets?", "drop")
+                .empty_means("No device has dropped a packet"),
             Panel::lines("TCP sent again", "Is the network bad?", Unit::Share)
                 .part("Segments sent again", Colour::Warning, one(&resent))
                 .open(),

@@ -231,11 +231,14 @@ fn in_and_out(
 
 fn traffic() -> Row {
     let network = [("receive", "received"), ("transmit", "sent")];
+    let way = |way: &str| rate(&of_services(&format!("container_network_{way}_packets_dropped_total"), ""));
+    let dropped = sum_by(SERVICE, &format!("({} + {})", way("receive"), way("transmit")));
     Row {
         question: "What do services send, receive, read and write?",
         panels: vec![
             in_and_out("Network", "Which services send and receive most? Sent is below the axis.", Unit::BytesPerSecond, "container_network_WAY_bytes_total", network),
-            in_and_out("Packets dropped", "Whose packets are dropped?", Unit::Packets, "container_network_WAY_packets_dropped_total", network),
+            of_some("Packets dropped", "Whose packets are dropped?", Unit::Packets, &dropped)
+                .empty_means("No packet of a service was dropped"),
             in_and_out("Disk", "Which services read and write most? Written is below the axis.", Unit::BytesPerSecond, "container_fs_WAY_bytes_total", [("reads", "read"), ("writes", "written")])
                 .empty_means("The kernel does not count disk traffic by container"),
             Panel::table(
