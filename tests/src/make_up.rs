@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use serde_json::Value;
 
@@ -32,6 +32,15 @@ impl MakeUp {
 
     /// Runs a script of `deploy/` and returns what it printed on both streams.
     pub fn run(&self, script: &str, variables: &[(&str, &str)]) -> String {
+        let (status, text) = self.try_run(script, variables);
+        assert!(status.success(), "{script} {variables:?}: {status}\n{text}");
+        assert!(!text.contains("have no effect"), "keys that the engine ignores:\n{text}");
+        println!("{text}");
+        text
+    }
+
+    /// The same where it may end with an error.
+    pub fn try_run(&self, script: &str, variables: &[(&str, &str)]) -> (ExitStatus, String) {
         let output = Command::new("bash")
             .arg("-c")
             .arg(format!("bash {}/{script} 2>&1", self.deploy.display()))
@@ -44,11 +53,7 @@ impl MakeUp {
             .envs(variables.iter().copied())
             .output()
             .expect("bash");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{script} {variables:?}: {}\n{text}", output.status);
-        assert!(!text.contains("have no effect"), "keys that the engine ignores:\n{text}");
-        println!("{text}");
-        text
+        (output.status, String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// `make up` with these parts.

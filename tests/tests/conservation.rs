@@ -1,6 +1,6 @@
 //! Whatever breaks in the middle, the lines that arrive are the lines that were written: numbered lines from real
 //! containers, faults, and the two sets compared, row by row. `make test` takes a pairwise choice of rows, `LOSS=all` (as
-//! `make test-loss` sets it) every one.
+//! `make test-loss` sets it) every one, `LOSS=SpoolFull` those of one fault.
 
 mod bulk;
 mod run;
@@ -23,8 +23,12 @@ const WORKERS: usize = 4;
 
 #[test]
 fn every_line_arrives_whatever_breaks() {
-    let cases =
-        if std::env::var("LOSS").is_ok_and(|loss| loss == "all") { table::all() } else { table::pairwise() };
+    let cases = match std::env::var("LOSS").as_deref() {
+        Err(_) => table::pairwise(),
+        Ok("all") => table::all(),
+        Ok(fault) => table::all().into_iter().filter(|case| format!("{:?}", case.fault) == fault).collect(),
+    };
+    assert!(!cases.is_empty(), "LOSS is `all` or one of {:?}", Fault::ALL);
     let (restarted, others): (Vec<_>, Vec<_>) =
         cases.into_iter().partition(|case| case.fault == Fault::EngineRestarted);
     let outcomes = Mutex::new(Vec::new());

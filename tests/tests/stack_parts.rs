@@ -23,6 +23,7 @@ fn each_optional_part_does_its_job() {
     pages_know_the_path_that_the_proxy_takes_away(&stack);
     a_changed_config_makes_new_tasks_of_its_service_only(&mut stack);
     everything_speaks_tls(&stack);
+    the_doctor_asks_over_tls(&stack);
     targets_come_with_names_of_nodes(&stack);
     stack.run("down.sh", &[]);
     assert_eq!(stack.engine.docker(&["volume", "ls", "-q"]), "");
@@ -205,6 +206,20 @@ fn everything_speaks_tls(stack: &MakeUp) {
     assert!(ours.contains("swarmscope authority"), "{ours}");
     let modes = stack.engine.docker(&["exec", &id, "ls", "-ln", "/run/secrets/tls.key"]);
     assert!(modes.starts_with("-r--------") && modes.contains(" 65534 "), "{modes}");
+}
+
+fn the_doctor_asks_over_tls(stack: &MakeUp) {
+    until(LIMIT, "a doctor that everybody answers", || {
+        let (_, report) = stack.try_run("doctor.sh", &[]);
+        // The disk of the machine that runs the tests is no matter of theirs.
+        let sick = report.lines().filter(|line| line.contains("PROBLEM") && !line.contains("disk-low"));
+        ensure(sick.count() == 0, report.clone())?;
+        let all_up = report
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("ok")?.trim().strip_suffix(" targets are up"));
+        let all_up = all_up.and_then(|counts| counts.split_once(" of "));
+        ensure(all_up.is_some_and(|(up, all)| up == all && up != "0"), report)
+    });
 }
 
 fn targets_come_with_names_of_nodes(stack: &MakeUp) {

@@ -19,6 +19,9 @@ const PADDING: &str = "the quick brown fox jumps over the lazy dog and back agai
 /// The resend window, and the batch that a killed router was about to send.
 const REPEATED_BYTES: usize = 2 * 1024 * 1024;
 
+/// Far less than what rotation deletes of a row.
+const SMALL_SPOOL: &str = "512KiB";
+
 /// Prints numbered lines in bursts. A container that is started again goes on a burst before where it was. `first` is done
 /// before all; as long as there is a file `/hold`, no further burst begins and `/held` tells how many lines there are.
 pub(crate) fn writer(
@@ -104,8 +107,10 @@ impl Running {
         } else {
             "syslog+tcp"
         };
+        let spool = if case.fault == Fault::SpoolFull { SMALL_SPOOL } else { "1GiB" };
         let arguments = vec![
             format!("--docker={}", engine.host()),
+            format!("--spool.max-bytes={spool}"),
             format!("--state.path={}", folder.join("state").display()),
             format!("{scheme}://{address}?filter.name={name}"),
         ];
@@ -142,9 +147,18 @@ impl Running {
     }
 
     fn gaps(&self) -> u64 {
+        self.sum("log_router_gaps_total{", "")
+    }
+
+    /// Lines that the router says it threw away because the spool was full.
+    fn thrown_away(&self) -> u64 {
+        self.sum("log_router_dropped_total{", "reason=\"spool_full\"")
+    }
+
+    fn sum(&self, family: &str, label: &str) -> u64 {
         let metrics = self.router.as_ref().map(Agent::metrics).unwrap_or_default();
-        let gaps = metrics.lines().filter(|line| line.starts_with("log_router_gaps_total{"));
-        gaps.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+        let series = metrics.lines().filter(|line| line.starts_with(family) && line.contains(label));
+        series.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
     /// A gap may have been found after the metrics were read.
@@ -199,7 +213,7 @@ impl Running {
                     }
                 }
             }
-            (Fault::SinkAway, Sink::Recorder(recorder)) => {
+            (Fault::SinkAway | Fault::SpoolFull, Sink::Recorder(recorder)) => {
                 recorder.leave();
                 wait_for_writer(engine, &name);
                 recorder.come_back("127.0.0.1");
@@ -250,7 +264,7 @@ impl Running {
         let counts = until(LIMIT * 2, "the end of a row", || {
             let counts = self.sink.counts();
             // Lines come in order: where some may be missing, none comes after the last.
-            let last = self.case.rotation.may_gap() && counts.contains_key(&lines);
+            let last = self.case.may_gap() && counts.contains_key(&lines);
             let all = counts.len() >= lines || last || Instant::now() > end;
             ensure(all, format!("{} lines", counts.len()))?;
             Ok(counts)
@@ -266,8 +280,17 @@ impl Running {
         let missing = (1..=lines).filter(|number| !counts.contains_key(number)).count();
         let repeated = counts.values().sum::<usize>() - counts.len();
         let mut problems = Vec::new();
-        if missing > 0 && !self.case.rotation.may_gap() {
+        if missing > 0 && !self.case.may_gap() {
             problems.push("lines are missing".to_owned());
+        }
+        if self.case.fault == Fault::SpoolFull {
+            let thrown_away = self.thrown_away();
+            if !self.case.rotation.may_gap() && thrown_away != missing as u64 {
+                problems.push(format!("{missing} lines are missing, {thrown_away} were counted"));
+            }
+            if !counts.contains_key(&lines) {
+                problems.push("the newest line is missing".to_owned());
+            }
         }
         if missing > 0 && gaps == 0 {
             problems.push("lines are missing outside of reported gaps".to_owned());

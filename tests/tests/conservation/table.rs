@@ -49,6 +49,8 @@ pub(crate) enum Fault {
     SinkSlow,
     SinkReset,
     SinkAway,
+    /// The same with a spool that takes less than what rotation deletes meanwhile.
+    SpoolFull,
     SinkMoved,
     SinkKilled,
     RouterKilled,
@@ -58,11 +60,12 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::None,
         Self::SinkSlow,
         Self::SinkReset,
         Self::SinkAway,
+        Self::SpoolFull,
         Self::SinkMoved,
         Self::SinkKilled,
         Self::RouterKilled,
@@ -90,6 +93,14 @@ pub(crate) struct Case {
     pub(crate) fault: Fault,
     pub(crate) rotation: Rotation,
     pub(crate) framing: Framing,
+}
+
+impl Case {
+    /// Whether lines may be missing at places that the router reports: what was cut before it could be read, or what was
+    /// too much for the spool.
+    pub(crate) fn may_gap(self) -> bool {
+        self.rotation.may_gap() || self.fault == Fault::SpoolFull
+    }
 }
 
 /// Everything with everything.
