@@ -57,12 +57,12 @@ const SEVERITIES: &[Word] = &[("critical", Colour::Bad), ("warning", Colour::War
 fn alerts() -> Panel {
     let since = since("alertname, severity, node_name, service, instance", "");
     let columns = vec![
-        Column::label("severity", "Severity").words(SEVERITIES).wide(90),
-        Column::label("alertname", "Alert").wide(220),
-        Column::label("node_name", "Node").drill(Id::Node, "node").wide(120),
+        Column::label("severity", "Severity").words(SEVERITIES).wide(80),
+        Column::label("alertname", "Alert").wide(270),
+        Column::label("node_name", "Node").drill(Id::Node, "node").wide(100),
         Column::label("service", "Service").drill(Id::Services, "service"),
-        Column::label("instance", "Instance").wide(150),
-        Column::value('A', "Since", Unit::Age, Limits::None).wide(150),
+        Column::label("instance", "Instance").wide(135),
+        Column::value('A', "Since", Unit::Age, Limits::None).wide(140),
     ];
     Panel::table("Firing alerts", "What is wrong, where, and since when? The ten newest.", columns)
         .instant(format!("topk(10, {since})"), "")
