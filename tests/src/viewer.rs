@@ -53,10 +53,10 @@ const WAITING_FOR: &str = "JSON.stringify(window.__viewer && {ready: window.__vi
 /// Two frames later what was decided is on the screen.
 const PAINTED: &str = "document.fonts.ready.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(true), 250)))))";
 
-/// Icons are fetched after what they stand on is drawn: some are there, and no more have come for a second.
+/// Icons are fetched after what they stand on is drawn: some are there, and no more have come for three seconds.
 const ICONS: &str = "(() => { const icons = document.querySelectorAll('svg').length; \
     if (window.__icons?.count !== icons) window.__icons = {count: icons, since: performance.now()}; \
-    return document.querySelector('header svg') !== null && performance.now() - window.__icons.since > 1000; })()";
+    return document.querySelector('header svg') !== null && performance.now() - window.__icons.since > 3000; })()";
 
 /// Opens a board (`path` is `/d/UID?…`) and waits until it is drawn.
 pub fn draw(browser: &mut Browser, viewer: &Agent, path: &str) -> Drawn {

@@ -72,6 +72,7 @@ fn table() -> Panel {
     let labels = "name, node_name";
     let ten = format!("topk(10, {})", sum_by(labels, &working_set()));
     let of_ten = |text: &str| format!("{} and on ({labels}) {ten}", sum_by(labels, text));
+    let started = format!("({} * 1000)", of_tasks("container_start_time_seconds", ""));
     let columns = vec![
         Column::label("name", "Container"),
         Column::label("node_name", "Node").drill(Id::Node, "node").wide(96),
@@ -84,7 +85,8 @@ fn table() -> Panel {
         .instant(ten.clone(), "")
         .instant(of_ten(&of_limit()), "")
         .instant(of_ten(&rate(&of_tasks("container_cpu_usage_seconds_total", ""))), "")
-        .instant(of_ten(&format!("({} * 1000)", of_tasks("container_start_time_seconds", ""))), "")
+        // The latest of a place: added up, two of them would be a moment far ahead.
+        .instant(format!("{} and on ({labels}) {ten}", max_by(labels, &started)), "")
         .sorted("Memory", true)
         .link(Id::Nodes)
 }
