@@ -10,9 +10,13 @@ random_string() { # LENGTH
 
 # A running stack whose state folder was lost still knows its password.
 recover_password() {
-  local id
+  local id password
   for id in $(docker ps -q --filter "label=com.docker.stack.namespace=$STACK" 2>/dev/null); do
-    docker exec "$id" cat /run/secrets/admin_password 2>/dev/null && return
+    # Of a container without cat the client tells on standard output, so only what succeeds counts.
+    if password=$(docker exec "$id" cat /run/secrets/admin_password 2>/dev/null); then
+      printf %s "$password"
+      return
+    fi
   done
   return 1
 }
