@@ -116,7 +116,7 @@ struct Wanted {
     mount_point: String,
     /// `major:minor` of the device.
     number: String,
-    /// What the table says; an answer can say so too.
+    /// What the table says; an answer can say so too, see [`Wanted::is_read_only`].
     read_only: bool,
     /// Where statfs is called.
     path: Arc<Path>,
@@ -188,7 +188,7 @@ fn write(out: &mut Exposition<'_>, mounts: &[Wanted], answers: &[Answer]) {
         }
     };
     write_all("node_filesystem_readonly", "Whether a file system is mounted read-only.", |mount, answer| {
-        (mount.read_only || answer.is_read_only()).into()
+        mount.is_read_only(answer).into()
     });
     write_all(
         "node_filesystem_device_error",
@@ -224,6 +224,12 @@ impl Wanted {
             path: path.into(),
         };
         Self { labels: LabelBlock::new(&wanted.labels_with("")), ..wanted }
+    }
+
+    /// Whether nothing can be written. An answer from below another root is of what we see there: in a container that has
+    /// the host's `/` bound read-only, it would say so of every disk. Of those the table alone tells.
+    fn is_read_only(&self, answer: &Answer) -> bool {
+        self.read_only || (*self.path == *Path::new(&self.mount_point) && answer.is_read_only())
     }
 
     fn labels_with<'a>(&'a self, device_error: &'a str) -> [(&'static str, &'a str); 4] {
@@ -316,6 +322,17 @@ mod tests {
         }
         assert!(!text.contains("/dev\""), "{text}");
         assert!(!text.contains("size_bytes{device=\"/dev/sdd1\""), "{text}");
+    }
+
+    #[test]
+    fn a_read_only_bind_of_the_hosts_root_makes_no_disk_read_only() {
+        let line = b"22 1 254:0 / / rw,relatime - ext4 /dev/vda rw";
+        let mount = parse(line).next().expect("a mount");
+        let numbers = Space { size: 1, free: 1, available: 1, files: 1, files_free: 1, read_only: true };
+        let answer = Answer::Space(numbers);
+        let below = |path: &str| Wanted::new(&mount, "/".to_owned(), Path::new(path)).is_read_only(&answer);
+        assert!(!below("/rootfs"), "the bind is read-only, the disk is not");
+        assert!(below("/"));
     }
 
     #[test]
