@@ -82,6 +82,8 @@ impl Follower {
                 }
             }
             Change::Started(container) => self.insert(&container),
+            // There is nothing to tell of it.
+            Change::Missed(_) => {}
             Change::Lifecycle { id, what: Lifecycle::Updated, .. } => self.refresh(&id).await,
             Change::Lifecycle { id, time_nanos, what } => self.happened(&id, time_nanos, what),
         }

@@ -1,6 +1,6 @@
 //! Which containers there are now: the engine's changes folded into one list that every route looks at.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use agent_core::docker::bollard::Docker;
@@ -23,7 +23,14 @@ pub struct Inventory {
     pub docker: Option<Docker>,
     /// Whether the list is complete: a container that is not in it is gone.
     pub listed: bool,
+    /// The last containers that went: a route may not have seen them while they were there.
+    pub removed: VecDeque<Arc<Container>>,
+    /// How many have gone so far.
+    pub removals: u64,
 }
+
+/// Removed containers that are kept; a route that misses more of them says so.
+const REMOVED: usize = 256;
 
 /// Which containers are left alone on every route.
 #[derive(Debug, Clone, Default)]
@@ -87,7 +94,7 @@ pub async fn keep(
             Change::Connected(engine) => identity.complete(engine.node_name(), engine.node_id()),
             Change::Listed(_) => readiness.ready("containers"),
             Change::Disconnected => readiness.waiting("containers", "the engine does not answer"),
-            Change::Resynced { .. } | Change::Started(_) | Change::Lifecycle { .. } => {}
+            Change::Resynced { .. } | Change::Started(_) | Change::Missed(_) | Change::Lifecycle { .. } => {}
         }
         inventory
             .send_if_modified(|inventory| Arc::make_mut(inventory).apply(change, &left_alone, &defaults));
@@ -142,8 +149,22 @@ impl Inventory {
                 self.add(container, &before, left_alone, defaults);
                 self.containers != before
             }),
+            Change::Missed(container) => Container::from_inspect(*container).is_some_and(|mut container| {
+                container.settings = settings_of(&container, defaults).0;
+                let wanted = !left_alone.has(&container);
+                if wanted {
+                    self.remember(Arc::new(container));
+                }
+                wanted
+            }),
             Change::Lifecycle { id, time_nanos, what } => self.apply_lifecycle(&id, time_nanos, what),
         }
+    }
+
+    fn remember(&mut self, removed: Arc<Container>) {
+        self.removed.truncate(REMOVED - 1);
+        self.removed.push_front(removed);
+        self.removals += 1;
     }
 
     fn add(
@@ -175,7 +196,12 @@ impl Inventory {
 
     fn apply_lifecycle(&mut self, id: &str, time: i64, what: Lifecycle) -> bool {
         match what {
-            Lifecycle::Removed => self.containers.remove(id).is_some(),
+            Lifecycle::Removed => {
+                let removed = self.containers.remove(id);
+                let known = removed.is_some();
+                removed.into_iter().for_each(|container| self.remember(container));
+                known
+            }
             Lifecycle::Died { .. } => self.change(id, |container| {
                 container.running = false;
                 container.ended = (time > 0).then_some(time);
@@ -240,6 +266,22 @@ mod tests {
         assert!(apply(&mut inventory, lifecycle("a", Lifecycle::Removed)));
         assert!(!apply(&mut inventory, lifecycle("a", Lifecycle::Removed)));
         assert!(!apply(&mut inventory, lifecycle("b", Lifecycle::Paused)));
+    }
+
+    #[test]
+    fn who_went_is_remembered_for_a_while() {
+        let mut inventory = Inventory::default();
+        apply(&mut inventory, Change::Started(Box::new(inspected("a", 1))));
+        apply(&mut inventory, lifecycle("a", Lifecycle::Removed));
+        assert!(apply(&mut inventory, Change::Missed(Box::new(inspected("b", 0)))));
+        assert!(!apply(&mut inventory, Change::Missed(Box::new(inspected("own", 0)))));
+        assert!(!apply(&mut inventory, lifecycle("b", Lifecycle::Removed)), "told once");
+        let names: Vec<_> = inventory.removed.iter().map(|container| container.name.as_str()).collect();
+        assert_eq!((names, inventory.removals), (vec!["b", "a"], 2));
+        for number in 0..2 * REMOVED {
+            apply(&mut inventory, Change::Missed(Box::new(inspected(&number.to_string(), 0))));
+        }
+        assert_eq!((inventory.removed.len(), inventory.removals), (REMOVED, 2 + 2 * REMOVED as u64));
     }
 
     #[test]

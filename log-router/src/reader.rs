@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use agent_core::shutdown::CancellationToken;
 use tokio::sync::{Notify, watch};
-use tracing::error;
+use tracing::{error, warn};
 
 use self::tail::Tail;
 use self::watches::Watches;
@@ -122,6 +122,8 @@ struct Reader {
     watches: Arc<Watches>,
     tails: BTreeMap<String, Tail>,
     inventory: Arc<Inventory>,
+    /// How many containers had gone when this was looked at last.
+    removals: u64,
     buffers: Buffers,
     batch: Batch,
     /// When something came into the batch first.
@@ -154,6 +156,7 @@ impl Reader {
             watches,
             tails: BTreeMap::new(),
             inventory: Arc::default(),
+            removals: 0,
             buffers: Buffers::default(),
             batch: Batch::default(),
             begun: None,
@@ -174,6 +177,7 @@ impl Reader {
         work: impl FnOnce(&mut Self) -> T + Send + 'static,
     ) -> (Self, T) {
         let watches = Arc::clone(&self.watches);
+        let removals = self.removals;
         let result = tokio::task::spawn_blocking(move || {
             let outcome = work(&mut self);
             (self, outcome)
@@ -183,7 +187,7 @@ impl Reader {
             Err(problem) => {
                 error!(%problem, "reading failed; it begins anew where the sink is");
                 tokio::time::sleep(MARKS_LINGER).await;
-                (Self::new(settings.clone(), Arc::clone(wake), watches), T::default())
+                (Self { removals, ..Self::new(settings.clone(), Arc::clone(wake), watches) }, T::default())
             }
         }
     }
@@ -413,6 +417,7 @@ impl Reader {
             return;
         }
         self.inventory = Arc::clone(inventory);
+        self.report_missed();
         for (id, container) in &inventory.containers {
             match self.tails.get_mut(id) {
                 Some(tail) => tail.update(container),
@@ -429,6 +434,22 @@ impl Reader {
                 }
             }
             self.forget();
+        }
+    }
+
+    /// Tells of containers that went before this route has seen them.
+    fn report_missed(&mut self) {
+        let Inventory { removed, removals, .. } = &*self.inventory;
+        let new = usize::try_from(removals.saturating_sub(self.removals)).unwrap_or(usize::MAX);
+        self.removals = *removals;
+        if new > removed.len() {
+            warn!(containers = new - removed.len(), "containers went faster than this route could look");
+            self.settings.metrics.gap("removed");
+        }
+        for container in removed.iter().take(new) {
+            if !self.tails.contains_key(&container.id) && self.settings.filter.takes(container) {
+                tail::report_unread(container, &self.settings);
+            }
         }
     }
 

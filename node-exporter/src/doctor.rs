@@ -103,7 +103,10 @@ fn examine(config: Config, context: &Context) -> Report {
     report.add("Collectors", collectors::examine(&config.chosen, &config.disabled, &host));
     let port = context.common.listen.first().map_or(0, |address| address.port);
     let path = &context.common.telemetry_path;
-    report.add("Swarm", swarm::examine(&context.environment, port, path));
+    // All tasks have the same configuration.
+    let tls = context.common.web.as_ref().is_some_and(|web| web.speaks_tls());
+    let tasks = if tls { swarm::not_asked() } else { swarm::examine(&context.environment, port, path) };
+    report.add("Swarm", tasks);
     report
 }
 

@@ -6,7 +6,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::models::{ContainerInspectResponse, ContainerSummary, EventMessage, EventMessageTypeEnum};
+use bollard::models::{
+    ContainerConfig, ContainerInspectResponse, ContainerState, ContainerSummary, EventMessage,
+    EventMessageTypeEnum,
+};
 use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder};
 use chrono::DateTime;
 use futures_util::{Stream, StreamExt};
@@ -60,6 +63,9 @@ pub enum Change {
     },
     /// A container started (perhaps told twice, as everything that follows).
     Started(Box<Container>),
+    /// A container started and was gone before it could be inspected: what its event says of it, which is name, image,
+    /// labels and when.
+    Missed(Box<Container>),
     /// Something else happened to a container.
     Lifecycle {
         /// Full ID.
@@ -313,7 +319,12 @@ async fn translate(docker: &Docker, event: EventMessage) -> Option<Change> {
     }
     if action == "start" {
         return match inspect(docker, &id).await {
-            Ok(container) => container.map(|c| Change::Started(Box::new(c))),
+            Ok(Some(container)) => Some(Change::Started(Box::new(container))),
+            Ok(None) => {
+                let time_nanos = event.time_nano.unwrap_or_default();
+                let attributes = actor.attributes.unwrap_or_default();
+                Some(Change::Missed(Box::new(from_event(id, time_nanos, attributes))))
+            }
             Err(error) => {
                 warn!(%error, container.id = id, "a started container could not be inspected; the next list has it");
                 None
@@ -323,6 +334,24 @@ async fn translate(docker: &Docker, event: EventMessage) -> Option<Change> {
     let attribute = |name: &str| actor.attributes.as_ref().and_then(|a| a.get(name)).cloned();
     let what = lifecycle(&action, attribute)?;
     Some(Change::Lifecycle { id, time_nanos: event.time_nano.unwrap_or_default(), what })
+}
+
+/// An event has the labels of its container beside what else it tells.
+fn from_event(id: String, time_nanos: i64, mut attributes: HashMap<String, String>) -> Container {
+    Container {
+        id: Some(id),
+        name: attributes.remove("name"),
+        state: Some(ContainerState {
+            started_at: Some(DateTime::from_timestamp_nanos(time_nanos).to_rfc3339()),
+            ..ContainerState::default()
+        }),
+        config: Some(ContainerConfig {
+            image: attributes.remove("image"),
+            labels: Some(attributes),
+            ..ContainerConfig::default()
+        }),
+        ..Container::default()
+    }
 }
 
 fn lifecycle(action: &str, attribute: impl Fn(&str) -> Option<String>) -> Option<Lifecycle> {
@@ -382,6 +411,19 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(subject(&event), Some("c"));
+    }
+
+    #[test]
+    fn an_event_tells_of_a_container_that_is_gone() {
+        let attributes = [("name", "shop.1"), ("image", "shop:2"), ("team", "a")];
+        let attributes = attributes.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let container = from_event("c".to_owned(), 1_795_343_808_093_478_642, attributes);
+        assert_eq!((container.id.as_deref(), container.name.as_deref()), (Some("c"), Some("shop.1")));
+        let started = container.state.unwrap().started_at.unwrap();
+        assert_eq!(started, "2026-11-22T10:36:48.093478642+00:00");
+        let config = container.config.unwrap();
+        assert_eq!(config.image.as_deref(), Some("shop:2"));
+        assert_eq!(config.labels.unwrap(), [("team".to_owned(), "a".to_owned())].into());
     }
 
     #[test]

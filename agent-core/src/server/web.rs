@@ -113,6 +113,11 @@ impl Web {
         loaded.report_notices();
     }
 
+    /// Whether it asks for TLS now.
+    pub fn speaks_tls(&self) -> bool {
+        self.current().tls.is_some()
+    }
+
     /// What is in force now.
     pub(crate) fn current(&self) -> Arc<Loaded> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

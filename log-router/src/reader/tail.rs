@@ -195,12 +195,8 @@ impl Tail {
         self.open(settings, inventory, wake);
         let State::Open(source) = &mut self.state else {
             if self.gone {
-                if matches!(self.state, State::Closed) && self.container.started.is_some() {
-                    warn!(
-                        container.name = self.container.name,
-                        "a container was gone before its log could be read"
-                    );
-                    settings.metrics.gap("removed");
+                if matches!(self.state, State::Closed) {
+                    report_unread(&self.container, settings);
                 }
                 self.end(settings, batch);
             }
@@ -313,6 +309,14 @@ impl Tail {
         self.interval = self.interval.min(LONGEST_INTERVAL_RUNNING);
         self.due = self.due.min(Instant::now() + LONGEST_INTERVAL_RUNNING);
     }
+}
+
+/// Counts and tells of a container that went before anything of it was read; one that never ran has no lines.
+pub(super) fn report_unread(container: &Container, settings: &Settings) {
+    let Some(started) = container.started else { return };
+    let (since, until) = (rfc3339(started), container.ended.map_or_else(|| "unknown".to_owned(), rfc3339));
+    warn!(container.name, since, until, "a container was gone before its log could be read");
+    settings.metrics.gap("removed");
 }
 
 /// Counts and tells what went wrong.

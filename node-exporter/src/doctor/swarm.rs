@@ -16,6 +16,14 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// More than the two families asked for can be.
 const LIMIT: u64 = 1024 * 1024;
 
+/// What is said where tasks speak TLS: who is to trust them is known on a manager.
+pub(super) fn not_asked() -> Vec<Finding> {
+    vec![Finding::note(
+        "other nodes are not asked over TLS from here; container-exporter doctor does, on a manager"
+            .to_owned(),
+    )]
+}
+
 /// What every task says; nothing but a note outside of a Swarm.
 pub(super) fn examine(environment: &Environment, port: u16, path: &str) -> Vec<Finding> {
     let given: Vec<_> = environment.get("TASKS").map(|names| names.split(',').collect()).unwrap_or_default();

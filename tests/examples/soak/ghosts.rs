@@ -12,6 +12,8 @@ use crate::watch::{Answer, Watched};
 
 /// log-router reads to the end of a log whose container is gone; its series of that container may last as long.
 const READ_TO_THE_END: Duration = Duration::from_secs(30);
+/// The engine's event of a removal may come later than its answer to who asked for it, on a busy machine.
+const TOLD: Duration = Duration::from_secs(2);
 
 /// Gone things that an agent still told of: agent and name, once each.
 #[derive(Debug, Default)]
@@ -19,12 +21,8 @@ pub(crate) struct Ghosts(pub(crate) BTreeSet<(String, String)>);
 
 impl Ghosts {
     pub(crate) fn look(&mut self, watched: &Watched, answer: &Answer, churn: &Churn) {
-        let before = if watched.name == "log-router" {
-            answer.asked.checked_sub(READ_TO_THE_END)
-        } else {
-            Some(answer.asked)
-        };
-        let Some(before) = before else { return };
+        let patience = if watched.name == "log-router" { READ_TO_THE_END } else { TOLD };
+        let Some(before) = answer.asked.checked_sub(patience) else { return };
         let mut seen = BTreeSet::new();
         for (at, mark) in answer.text.match_indices("churn-") {
             let digits = answer.text.get(at + mark.len()..at + mark.len() + 7);

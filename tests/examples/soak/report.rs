@@ -79,8 +79,9 @@ impl Report {
             if growth > limit {
                 wrong.push(format!("{}: the heap grew by {growth} KiB (limit {limit})", watched.name));
             }
-            if after.descriptors > idle.descriptors {
-                let (was, is, more) = (idle.descriptors, after.descriptors, after.beyond(idle));
+            let more = after.beyond(idle);
+            if !more.is_empty() {
+                let (was, is) = (idle.descriptors, after.descriptors);
                 wrong.push(format!("{}: {was} descriptors became {is}: {more}", watched.name));
             }
             // Devices of the machine come and go by others' doing.
@@ -91,19 +92,24 @@ impl Report {
         for (agent, name) in self.ghosts.0.iter().take(10) {
             wrong.push(format!("{agent}: told of {name}, which was gone"));
         }
-        for (name, count, first) in self.lines.missing.iter().take(10) {
+        let (told, silent): (Vec<_>, Vec<_>) =
+            self.lines.missing.iter().partition(|(name, ..)| agents[2].says_unread(name));
+        for (name, count, first) in silent.iter().take(10) {
             wrong.push(format!("{name}: {count} lines are missing, the first is {first}"));
         }
         if self.lines.strange > 0 {
             wrong.push(format!("{} lines that nobody printed", self.lines.strange));
         }
         text.push_str(&over_time(agents, self.took));
-        let lost: u64 = self.lines.missing.iter().map(|(_, count, _)| count).sum();
+        let sum = |missing: &[&(String, u64, u64)]| missing.iter().map(|(_, count, _)| count).sum::<u64>();
+        let (told_lines, lost) = (sum(&told), sum(&silent));
         let _never_fails = write!(
             text,
-            "\n| what | found |\n|---|---|\n| lines printed | {} |\n| lines missing | {lost} |\n| lines twice, after {} broken connections | {} |\n\
+            "\n| what | found |\n|---|---|\n| lines printed | {} |\n| lines missing, and nobody says so | {lost} |\n\
+             | lines of {} containers that were gone before their logs could be read, as log-router says | {told_lines} |\n| lines twice, after {} broken connections | {} |\n\
              | series of gone containers and devices | {} |\n| verdict | {} |\n",
             self.lines.written,
+            told.len(),
             self.resets,
             self.lines.twice,
             self.ghosts.0.len(),

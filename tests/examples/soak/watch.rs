@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -99,6 +100,17 @@ impl Watched {
     }
 }
 
+/// What log-router says of a container that the engine had removed before it could open its log.
+const UNREAD: &str = "a container was gone before its log could be read";
+
+impl Watched {
+    /// Whether the log tells that nothing of a container was read.
+    pub(crate) fn says_unread(&self, container: &str) -> bool {
+        let name = format!("container.name={container} ");
+        self.agent.log().lines().any(|line| line.contains(UNREAD) && line.contains(&name))
+    }
+}
+
 /// Containers that container-exporter tells of.
 pub(crate) fn containers_told(answer: &str) -> usize {
     answer
@@ -127,10 +139,13 @@ fn kinds(pid: u32) -> BTreeMap<String, usize> {
 }
 
 impl Idle {
-    /// Descriptors that were not there before, and how many more of each kind.
+    /// Descriptors that were not there before, and how many more of each kind. One of each file of a device that the
+    /// machine has now is no leak: devices come by others' doing.
     pub(crate) fn beyond(&self, before: &Self) -> String {
         let more = self.kinds.iter().filter_map(|(kind, count)| {
-            let more = count.saturating_sub(*before.kinds.get(kind).unwrap_or(&0));
+            let device = kind.starts_with("/sys/") && Path::new(kind).exists();
+            let expected = before.kinds.get(kind).copied().unwrap_or(0).max(usize::from(device));
+            let more = count.saturating_sub(expected);
             (more > 0).then(|| format!("{more} {kind}"))
         });
         more.collect::<Vec<_>>().join(", ")
