@@ -197,10 +197,9 @@ impl Inventory {
     fn apply_lifecycle(&mut self, id: &str, time: i64, what: Lifecycle) -> bool {
         match what {
             Lifecycle::Removed => {
-                let removed = self.containers.remove(id);
-                let known = removed.is_some();
-                removed.into_iter().for_each(|container| self.remember(container));
-                known
+                let Some(removed) = self.containers.remove(id) else { return false };
+                self.remember(removed);
+                true
             }
             Lifecycle::Died { .. } => self.change(id, |container| {
                 container.running = false;
