@@ -51,6 +51,8 @@ impl Gap {
 pub struct Tallies {
     /// Places where lines may be missing.
     pub gaps: Vec<Gap>,
+    /// The container was removed before anything of it could be read.
+    pub unread: bool,
     /// Records that could not be read.
     pub damaged: u64,
     /// Times of the last line before the gaps and of the first behind them, as far as they are known.

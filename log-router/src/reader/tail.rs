@@ -328,6 +328,9 @@ fn report(tallies: Tallies, container: &Container, settings: &Settings) {
         warn!(container.name, reason = gap.reason(), since, until, "lines of a log may be missing");
         metrics.gap(gap.reason());
     }
+    if tallies.unread {
+        report_unread(container, settings);
+    }
     if tallies.damaged > 0 {
         metrics.gap("damaged");
         warn!(container.name, records = tallies.damaged, "damaged records of a log are left out");

@@ -46,6 +46,8 @@ pub struct Api {
     brought: bool,
     /// The stream brought nothing at all yet.
     first: bool,
+    /// Whether the engine has given any stream of it.
+    answered: bool,
     /// The run of the container that the last stream was asked for.
     asked_for: Option<i64>,
     tallies: Tallies,
@@ -90,6 +92,7 @@ impl Api {
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             brought: false,
             first: true,
+            answered: false,
             asked_for: None,
             tallies: Tallies::default(),
         }
@@ -228,6 +231,7 @@ impl Api {
             self.assembler.cut();
         }
         self.first = false;
+        self.answered = true;
         let before = batch.line_count();
         let piece = Piece { stream: frame.stream, time: frame.time, text: &frame.text, offset: 0 };
         self.assembler.push(piece, container, batch);
@@ -238,8 +242,13 @@ impl Api {
     }
 
     fn end(&mut self, end: &End, container: &Arc<Container>, batch: &mut Batch) {
+        self.answered |= matches!(end, End::Finished);
         match end {
-            End::Gone => self.state = State::Over,
+            End::Gone => {
+                // Removed before the first answer, and before this without a file that could be opened.
+                self.tallies.unread = !self.answered && self.assembler.newest() == 0;
+                self.state = State::Over;
+            }
             End::Unreadable(problem) => {
                 tracing::warn!(container.name, container.driver, problem, "the engine cannot read this log");
                 self.state = State::Unreadable;

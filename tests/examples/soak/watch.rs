@@ -129,7 +129,9 @@ fn kinds(pid: u32) -> BTreeMap<String, usize> {
         let target =
             fs::read_link(entry.path()).map_or_else(|_| "?".to_owned(), |path| path.display().to_string());
         let kind = if target.starts_with('/') {
-            target
+            // The kernel may drop its own names of files of /proc that are still open.
+            let name = target.strip_suffix(" (deleted)").filter(|name| name.starts_with("/proc/"));
+            name.map_or_else(|| target.clone(), str::to_owned)
         } else {
             target.split(":[").next().unwrap_or_default().to_owned()
         };
