@@ -118,6 +118,17 @@ fn settings_of(container: &Container, defaults: &Arc<Settings>) -> (Arc<Settings
     (Arc::new(settings), bad)
 }
 
+/// A container with its settings, and its labels that cannot be used; `None` where it is left alone.
+fn wanted(
+    mut container: Container,
+    left_alone: &LeftAlone,
+    defaults: &Arc<Settings>,
+) -> Option<(Container, Vec<BadLabel>)> {
+    let (settings, bad) = settings_of(&container, defaults);
+    container.settings = settings;
+    (!left_alone.has(&container)).then_some((container, bad))
+}
+
 impl Inventory {
     /// Takes in a change; false where it changes nothing.
     fn apply(&mut self, change: Change, left_alone: &LeftAlone, defaults: &Arc<Settings>) -> bool {
@@ -149,14 +160,13 @@ impl Inventory {
                 self.add(container, &before, left_alone, defaults);
                 self.containers != before
             }),
-            Change::Missed(container) => Container::from_inspect(*container).is_some_and(|mut container| {
-                container.settings = settings_of(&container, defaults).0;
-                let wanted = !left_alone.has(&container);
-                if wanted {
-                    self.remember(Arc::new(container));
-                }
-                wanted
-            }),
+            Change::Missed(container) => {
+                let missed = Container::from_inspect(*container);
+                let missed = missed.and_then(|container| wanted(container, left_alone, defaults));
+                let Some((missed, _)) = missed else { return false };
+                self.remember(Arc::new(missed));
+                true
+            }
             Change::Lifecycle { id, time_nanos, what } => self.apply_lifecycle(&id, time_nanos, what),
         }
     }
@@ -169,16 +179,12 @@ impl Inventory {
 
     fn add(
         &mut self,
-        mut container: Container,
+        container: Container,
         before: &HashMap<String, Arc<Container>>,
         left_alone: &LeftAlone,
         defaults: &Arc<Settings>,
     ) {
-        let (settings, bad) = settings_of(&container, defaults);
-        container.settings = settings;
-        if left_alone.has(&container) {
-            return;
-        }
+        let Some((container, bad)) = wanted(container, left_alone, defaults) else { return };
         let known = before.get(&container.id);
         if known.is_none_or(|known| known.labels != container.labels) {
             for label in bad {

@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::agent::Agent;
 use crate::browser::Browser;
 use crate::command::run;
-use crate::wait::{LIMIT, until};
+use crate::wait::{LIMIT, ensure, until, within};
 
 /// The folder of the boards.
 pub fn boards() -> PathBuf {
@@ -82,14 +81,7 @@ pub fn drawn(browser: &mut Browser) -> Drawn {
 
 /// Whether the icons have come within ten seconds. On a machine with much else to do a page now and then stays without.
 pub fn has_icons(browser: &mut Browser) -> bool {
-    let end = Instant::now() + Duration::from_secs(10);
-    while browser.evaluate(ICONS) != true {
-        if Instant::now() > end {
-            return false;
-        }
-        sleep(Duration::from_millis(100));
-    }
-    true
+    within(Duration::from_secs(10), || ensure(browser.evaluate(ICONS) == true, "icons")).is_ok()
 }
 
 /// A picture of the whole board, however long it is; the page is as wide and high as before afterwards.

@@ -10,13 +10,18 @@ const STEP: Duration = Duration::from_millis(100);
 pub const LIMIT: Duration = Duration::from_secs(180);
 
 /// Waits until `attempt` gives a value; its error says what is still missing.
-pub fn until<T>(limit: Duration, what: &str, mut attempt: impl FnMut() -> Result<T, String>) -> T {
+pub fn until<T>(limit: Duration, what: &str, attempt: impl FnMut() -> Result<T, String>) -> T {
+    within(limit, attempt).unwrap_or_else(|missing| panic!("{what}: not within {limit:?}: {missing}"))
+}
+
+/// The same where it may not come to that: the error is what was still missing at the end.
+pub fn within<T>(limit: Duration, mut attempt: impl FnMut() -> Result<T, String>) -> Result<T, String> {
     let end = Instant::now() + limit;
     loop {
         match attempt() {
-            Ok(value) => return value,
-            Err(missing) if Instant::now() >= end => panic!("{what}: not within {limit:?}: {missing}"),
+            Err(missing) if Instant::now() >= end => return Err(missing),
             Err(_) => thread::sleep(STEP),
+            value => return value,
         }
     }
 }

@@ -11,6 +11,9 @@ use e2e::wait::{ensure, until};
 
 use crate::PATIENCE;
 
+/// What log-router says of a container that the engine had removed before it could open its log.
+const UNREAD: &str = "a container was gone before its log could be read";
+
 /// An agent that is scraped.
 pub(crate) struct Watched {
     pub(crate) name: &'static str,
@@ -98,12 +101,7 @@ impl Watched {
         let log = self.agent.log();
         (log.lines().count(), log.lines().next().unwrap_or_default().to_owned())
     }
-}
 
-/// What log-router says of a container that the engine had removed before it could open its log.
-const UNREAD: &str = "a container was gone before its log could be read";
-
-impl Watched {
     /// Whether the log tells that nothing of a container was read.
     pub(crate) fn says_unread(&self, container: &str) -> bool {
         let name = format!("container.name={container} ");
